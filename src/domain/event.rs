@@ -1,0 +1,121 @@
+//! What happens in a run, told once. Native SSE, text, JSON and ChatKit are renderings of these.
+
+use super::{ConversationId, ItemId, RunFailure, RunId, RunStatus, ToolCall, ToolResult, Usage};
+
+/// One thing that happened in a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The message was accepted and the run begins.
+    RunCreated {
+        /// The run.
+        run_id: RunId,
+        /// Its conversation.
+        conversation_id: ConversationId,
+        /// The user's message that it answers.
+        user_message_id: ItemId,
+        /// The provider asked.
+        provider: String,
+        /// The model asked.
+        model: String,
+        /// The attempt that begins.
+        attempt: i32,
+    },
+    /// A piece of text of the message being written. Not stored.
+    MessageDelta {
+        /// The message.
+        message_id: ItemId,
+        /// The piece.
+        delta: String,
+    },
+    /// A message is whole, or cut short for good, and stored. It stands over all deltas.
+    MessageCompleted {
+        /// The message.
+        message_id: ItemId,
+        /// Its whole text.
+        content: String,
+        /// Whether it was cut short.
+        incomplete: bool,
+    },
+    /// A call is about to be made; that is stored.
+    ToolStarted {
+        /// The message that asked for it.
+        message_id: ItemId,
+        /// The call.
+        call: ToolCall,
+    },
+    /// A call is answered; the answer is stored.
+    ToolCompleted {
+        /// The message that asked for it.
+        message_id: ItemId,
+        /// The answer.
+        result: ToolResult,
+    },
+    /// Something worth knowing that changes nothing. Not stored.
+    Notice(Notice),
+    /// The run reached its final state. Nothing follows.
+    Ended(End),
+}
+
+/// The end of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct End {
+    /// The run.
+    pub run_id: RunId,
+    /// Its final status; never `Running`.
+    pub status: RunStatus,
+    /// Why it failed, if it did.
+    pub failure: Option<RunFailure>,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// Something worth knowing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What it is about.
+    pub code: NoticeCode,
+    /// The sentence that a person reads.
+    pub message: String,
+}
+
+/// What a notice is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeCode {
+    /// No model is configured; the built-in demo answers.
+    DemoMode,
+    /// The reply hit a length limit.
+    ReplyTruncated,
+    /// The model had its turns with tools and was asked for a last word.
+    MaxTurnsReached,
+    /// A tool server is down; its tools were left out.
+    ToolsUnavailable,
+    /// Older turns did not fit and were left out.
+    HistoryTrimmed,
+}
+
+impl NoticeCode {
+    /// Returns the code that clients know.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DemoMode => "demo_mode",
+            Self::ReplyTruncated => "reply_truncated",
+            Self::MaxTurnsReached => "max_turns_reached",
+            Self::ToolsUnavailable => "tools_unavailable",
+            Self::HistoryTrimmed => "history_trimmed",
+        }
+    }
+
+    /// Returns the notice with its usual sentence.
+    pub fn notice(self) -> Notice {
+        let message = match self {
+            Self::DemoMode => {
+                "No model is configured: the built-in demo answers. Set LLM_PROVIDER and a key to talk to a model."
+            }
+            Self::ReplyTruncated => "The reply hit a length limit and was cut short.",
+            Self::MaxTurnsReached => "The model reached its limit of steps and was asked to sum up.",
+            Self::ToolsUnavailable => "Some tools are unavailable right now.",
+            Self::HistoryTrimmed => "Older parts of this conversation were left out to fit the model.",
+        };
+        Notice { code: self, message: message.into() }
+    }
+}

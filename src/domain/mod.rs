@@ -1,0 +1,39 @@
+//! The nouns of a conversation, the traits of its neighbours, and the pure `next`. No I/O lives here.
+//!
+//! Every other room speaks in these words, so a reader who knows this folder can read the rest.
+
+mod call;
+mod conversation;
+mod event;
+mod failure;
+mod gate;
+mod ids;
+mod item;
+mod model;
+mod next;
+mod run;
+mod scribe;
+mod text;
+mod tool;
+mod user;
+
+pub use call::{CallStatus, ToolCall, ToolResult};
+pub use conversation::{Conversation, Title, TitleError};
+pub use event::{End, Event, Notice, NoticeCode};
+pub use failure::RunFailure;
+pub use gate::{Gate, Verdict};
+pub use ids::{CallId, ConversationId, EventId, ItemId, RunId};
+pub use item::{Item, ProviderMeta, Recorded, Reply, Role, UserMessage};
+pub use model::{
+    Finish, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest, RequestedCall,
+    ToolChoice,
+};
+pub use next::{Next, next};
+pub use run::{Run, RunStatus, Usage};
+pub use scribe::{Scribe, ScribeError};
+pub use text::{MESSAGE_LIMIT, RESULT_LIMIT, cut_at, without_nul};
+pub use tool::{Tool, ToolError, ToolHost, ToolOutput, ToolSchema, ToolSchemaError};
+pub use user::{Principal, UserId, UserIdError};
+
+/// A source error of any type, kept for the log and never shown to a client.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,40 @@
+//! Where the agent writes down what it does. Write down, then act, then tell.
+
+use async_trait::async_trait;
+
+use super::{BoxError, ItemId, NoticeCode, Reply, ToolCall, ToolResult};
+
+/// Why something could not be written down. The run cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ScribeError {
+    /// Another attempt or a final state took the run from this one.
+    #[error("the run is no longer this attempt's")]
+    Fenced,
+    /// Storage does not answer.
+    #[error("storage is unavailable")]
+    Unavailable(#[source] BoxError),
+}
+
+/// Writes down the steps of one run. The agent acts on nothing that is not written down.
+#[async_trait]
+pub trait Scribe: Send + Sync {
+    /// Tells listeners a piece of text. Never waits and stores nothing.
+    fn delta(&self, message: ItemId, text: &str);
+
+    /// Tells listeners something worth knowing. Never waits and stores nothing.
+    fn notice(&self, code: NoticeCode);
+
+    /// Returns once the reply and its calls are safe.
+    async fn reply(&self, message: ItemId, reply: &Reply) -> Result<(), ScribeError>;
+
+    /// Returns once it is safe that the call is about to be made.
+    async fn call_started(&self, message: ItemId, call: &ToolCall) -> Result<(), ScribeError>;
+
+    /// Returns once the answer to the call is safe.
+    async fn call_ended(
+        &self,
+        message: ItemId,
+        call: &ToolCall,
+        result: &ToolResult,
+    ) -> Result<(), ScribeError>;
+}

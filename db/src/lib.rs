@@ -1,5 +1,25 @@
 //! Two databases, one spelling. Owns no table: the packages above bring their own statements and migrations.
+//!
+//! All writes go through [`Db::write`]; reads go through [`Db::all`] and [`Db::find`]. Nothing else opens a connection
+//! but the migrator.
 
+mod connection;
+mod db;
+mod error;
+mod lock;
+mod migrate;
+mod statement;
+#[cfg(feature = "testing")]
+#[expect(clippy::expect_used, clippy::panic, reason = "it only ever runs inside tests")]
+pub mod testing;
+mod tx;
 mod url;
+mod writer;
 
+pub use db::Db;
+pub use error::DbError;
+pub use lock::{FileLock, LockError};
+pub use migrate::{MigrateError, Migrations, is_current, migrate};
+pub use statement::{Row, Statement};
+pub use tx::Tx;
 pub use url::{DatabaseUrl, DatabaseUrlError};

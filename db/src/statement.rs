@@ -1,0 +1,51 @@
+//! One statement for both databases: built by sea-query for the dialect at hand, decoded by one `derive(FromRow)`.
+
+use sea_query::{PostgresQueryBuilder, SqliteQueryBuilder};
+use sea_query_sqlx::SqlxBinder;
+use sqlx::{AssertSqlSafe, Executor, FromRow, postgres::PgRow, sqlite::SqliteRow};
+
+/// A statement that sea-query can build for both databases. Values are always bound, never written into the text.
+pub trait Statement: SqlxBinder + Sync {}
+
+impl<S: SqlxBinder + Sync> Statement for S {}
+
+/// A row that reads the same from both databases.
+pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+impl<R> Row for R where R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+/// Runs a statement on SQLite and returns the rows that it brings.
+pub(crate) async fn sqlite_rows<'c, R: Row>(
+    on: impl Executor<'c, Database = sqlx::Sqlite>,
+    statement: &impl Statement,
+) -> Result<Vec<R>, sqlx::Error> {
+    let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+    sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(on).await
+}
+
+/// Runs a statement on Postgres and returns the rows that it brings.
+pub(crate) async fn postgres_rows<'c, R: Row>(
+    on: impl Executor<'c, Database = sqlx::Postgres>,
+    statement: &impl Statement,
+) -> Result<Vec<R>, sqlx::Error> {
+    let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
+    sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(on).await
+}
+
+/// Runs a statement on SQLite and returns how many rows it touched.
+pub(crate) async fn sqlite_execute<'c>(
+    on: impl Executor<'c, Database = sqlx::Sqlite>,
+    statement: &impl Statement,
+) -> Result<u64, sqlx::Error> {
+    let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+    Ok(sqlx::query_with(AssertSqlSafe(sql), values).execute(on).await?.rows_affected())
+}
+
+/// Runs a statement on Postgres and returns how many rows it touched.
+pub(crate) async fn postgres_execute<'c>(
+    on: impl Executor<'c, Database = sqlx::Postgres>,
+    statement: &impl Statement,
+) -> Result<u64, sqlx::Error> {
+    let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
+    Ok(sqlx::query_with(AssertSqlSafe(sql), values).execute(on).await?.rows_affected())
+}

@@ -1,0 +1,49 @@
+//! The transaction that a unit of work writes in.
+
+use crate::{DbError, Row, Statement, connection::Connection, error::Trouble};
+
+/// A running transaction. It has no `commit`: the writer commits after the unit has returned, and only if every
+/// statement of the unit went well.
+pub struct Tx<'c> {
+    connection: &'c mut Connection,
+    trouble: Option<Trouble>,
+}
+
+impl<'c> Tx<'c> {
+    pub(crate) const fn new(connection: &'c mut Connection) -> Self {
+        Self { connection, trouble: None }
+    }
+
+    /// Runs a statement and returns how many rows it touched.
+    pub async fn execute(&mut self, statement: &impl Statement) -> Result<u64, DbError> {
+        let done = self.connection.execute(statement).await;
+        self.watch(done)
+    }
+
+    /// Runs a statement and returns every row that it brings.
+    pub async fn all<R: Row>(&mut self, statement: &impl Statement) -> Result<Vec<R>, DbError> {
+        let rows = self.connection.rows(statement).await;
+        self.watch(rows)
+    }
+
+    /// Runs a statement and returns the first row that it brings, if any.
+    pub async fn find<R: Row>(&mut self, statement: &impl Statement) -> Result<Option<R>, DbError> {
+        Ok(self.all(statement).await?.into_iter().next())
+    }
+
+    /// Returns the worst thing that happened so far. A transaction with a failed statement is never committed,
+    /// whatever its unit returned: Postgres would answer COMMIT by rolling back, without an error.
+    pub(crate) const fn trouble(&self) -> Option<Trouble> {
+        self.trouble
+    }
+
+    fn watch<T>(&mut self, outcome: Result<T, sqlx::Error>) -> Result<T, DbError> {
+        outcome.map_err(|error| {
+            let trouble = Trouble::of(&error);
+            if self.trouble != Some(Trouble::Connection) {
+                self.trouble = Some(trouble);
+            }
+            error.into()
+        })
+    }
+}

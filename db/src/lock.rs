@@ -56,7 +56,7 @@ impl FileLock {
         loop {
             match Self::take(file, purpose) {
                 Err(LockError::Held { .. }) if started.elapsed() < limit => {
-                    tokio::time::sleep(LOOK_EVERY).await
+                    tokio::time::sleep(LOOK_EVERY).await;
                 }
                 outcome => return outcome,
             }

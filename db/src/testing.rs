@@ -102,16 +102,14 @@ fn address(server: &str, name: &str) -> String {
 }
 
 async fn connect(server: &str) -> Option<PgConnection> {
-    match tokio::time::timeout(Duration::from_secs(5), PgConnection::connect(server)).await {
-        Ok(Ok(connection)) => Some(connection),
-        other => {
-            let reason =
-                format!("NO POSTGRES: this test did not run on it ({:?})", other.map(|done| done.err()));
-            assert!(std::env::var_os("CI").is_none(), "{reason}");
-            eprintln!("{reason}");
-            None
-        }
-    }
+    let reason = match tokio::time::timeout(Duration::from_secs(5), PgConnection::connect(server)).await {
+        Ok(Ok(connection)) => return Some(connection),
+        Ok(Err(error)) => error.to_string(),
+        Err(_elapsed) => "it did not answer".into(),
+    };
+    assert!(std::env::var_os("CI").is_none(), "NO POSTGRES: {reason}");
+    eprintln!("NO POSTGRES: this test did not run on it ({reason}); see TEST_DATABASE_URL");
+    None
 }
 
 async fn command(admin: &mut PgConnection, sql: String) {

@@ -1,4 +1,5 @@
 //! Writing on real databases: what is committed, what is not, and what trouble leaves behind.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

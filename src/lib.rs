@@ -1,3 +1,6 @@
 //! Parlor: a conversational backend. The map of the house; data flows from `http` inwards and comes back as events.
 
+pub mod clock;
 pub mod domain;
+pub mod shutdown;
+pub mod store;

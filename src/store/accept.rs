@@ -1,0 +1,255 @@
+//! Accepting a turn: one transaction that makes the message durable and starts its run, or refuses both.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use parlor_db::{DbError, Tx};
+use sea_query::{Expr, ExprTrait, Func, OnConflict, Query};
+use uuid::Uuid;
+
+use super::{
+    Store, StoreError,
+    items::{self, NewItem},
+    schema::{Conversations, IdempotencyKeys, Runs},
+    to_json,
+};
+use crate::domain::{
+    ConversationId, EventId, Item, ItemId, ModelIdentity, RunId, RunStatus, Title, Usage, UserId, UserMessage,
+};
+
+/// A turn that asks to be accepted.
+#[derive(Clone, Debug)]
+pub struct Accept {
+    /// Who asks.
+    pub user: UserId,
+    /// The conversation that goes on; none starts a new one.
+    pub conversation: Option<ConversationId>,
+    /// What the user said.
+    pub message: UserMessage,
+    /// The run's id, made by the caller so that it can listen before anything is said.
+    pub run: RunId,
+    /// The model that will be asked.
+    pub model: ModelIdentity,
+    /// The process that runs it.
+    pub owner: String,
+    /// The client's key, if it sent one.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// A client's word that two requests are one.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    /// The key: 1 to 255 printable ASCII characters.
+    pub key: String,
+    /// A digest of what was asked.
+    pub body_hash: String,
+    /// How long the key is remembered.
+    pub lifetime: TimeDelta,
+}
+
+/// A turn that was accepted. It is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The user's message.
+    pub user_message: ItemId,
+}
+
+/// Why a turn was not accepted. Nothing was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The user has no such conversation.
+    NoSuchConversation,
+    /// Another run of the conversation is under way.
+    Busy {
+        /// That run.
+        active: RunId,
+    },
+    /// The key was used for the same request; this is its run.
+    Repeated {
+        /// The run that the first request started.
+        run: RunId,
+        /// Its conversation.
+        conversation: ConversationId,
+    },
+    /// The key was used for another request.
+    KeyReused,
+}
+
+/// A turn was refused, or the store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptError {
+    /// Refused; nothing was stored.
+    #[error("the turn was refused: {0:?}")]
+    Refused(Refusal),
+    /// The store failed; if it is transient the turn may still have been stored, and then ends interrupted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<DbError> for AcceptError {
+    fn from(error: DbError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Store {
+    /// Accepts a turn. When this returns, the message and the run are durable.
+    pub async fn accept(&self, turn: Accept) -> Result<Accepted, AcceptError> {
+        let now = self.clock.now();
+        self.db.write(move |tx| Box::pin(async move { accept(tx, &turn, now).await })).await
+    }
+}
+
+async fn accept(tx: &mut Tx<'_>, turn: &Accept, now: DateTime<Utc>) -> Result<Accepted, AcceptError> {
+    if let Some(key) = &turn.key {
+        claim_key(tx, turn, key, now).await?;
+    }
+    let (conversation, position) = take_place(tx, turn, now).await?;
+    start_run(tx, turn, conversation, now).await?;
+    let user_message = ItemId::new();
+    let item = Item::User(turn.message.clone());
+    let event = EventId::first_of(1);
+    let new =
+        NewItem { user: &turn.user, conversation, run: turn.run, id: user_message, event, item: &item, now };
+    items::insert(tx, new, position).await?;
+    Ok(Accepted { conversation, user_message })
+}
+
+/// Claims the key for this run, or finds out what it was used for. A concurrent request with the same key waits here
+/// until the first one is committed or rolled back.
+async fn claim_key(
+    tx: &mut Tx<'_>,
+    turn: &Accept,
+    key: &IdempotencyKey,
+    now: DateTime<Utc>,
+) -> Result<(), AcceptError> {
+    let forget_expired = Query::delete()
+        .from_table(IdempotencyKeys::Table)
+        .and_where(Expr::col(IdempotencyKeys::UserId).eq(turn.user.as_str()))
+        .and_where(Expr::col(IdempotencyKeys::Key).eq(&key.key))
+        .and_where(Expr::col(IdempotencyKeys::CreatedAt).lt(now - key.lifetime))
+        .to_owned();
+    tx.execute(&forget_expired).await?;
+    let columns = [
+        IdempotencyKeys::UserId,
+        IdempotencyKeys::Key,
+        IdempotencyKeys::BodyHash,
+        IdempotencyKeys::RunId,
+        IdempotencyKeys::CreatedAt,
+    ];
+    let values = [
+        turn.user.as_str().into(),
+        key.key.as_str().into(),
+        key.body_hash.as_str().into(),
+        turn.run.uuid().into(),
+        now.into(),
+    ];
+    let claim = Query::insert()
+        .into_table(IdempotencyKeys::Table)
+        .columns(columns)
+        .values_panic(values)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .to_owned();
+    if tx.execute(&claim).await? == 1 {
+        return Ok(());
+    }
+    Err(AcceptError::Refused(find_first_use(tx, turn, key).await?))
+}
+
+async fn find_first_use(tx: &mut Tx<'_>, turn: &Accept, key: &IdempotencyKey) -> Result<Refusal, StoreError> {
+    let first_use = Query::select()
+        .column((IdempotencyKeys::Table, IdempotencyKeys::BodyHash))
+        .column((IdempotencyKeys::Table, IdempotencyKeys::RunId))
+        .column((Runs::Table, Runs::ConversationId))
+        .from(IdempotencyKeys::Table)
+        .inner_join(
+            Runs::Table,
+            Expr::col((Runs::Table, Runs::Id)).equals((IdempotencyKeys::Table, IdempotencyKeys::RunId)),
+        )
+        .and_where(Expr::col((IdempotencyKeys::Table, IdempotencyKeys::UserId)).eq(turn.user.as_str()))
+        .and_where(Expr::col((IdempotencyKeys::Table, IdempotencyKeys::Key)).eq(&key.key))
+        .to_owned();
+    match tx.find::<(String, Uuid, Uuid)>(&first_use).await? {
+        Some((hash, run, conversation)) if hash == key.body_hash => {
+            Ok(Refusal::Repeated { run: run.into(), conversation: conversation.into() })
+        }
+        Some(_) => Ok(Refusal::KeyReused),
+        None => Err(StoreError::corrupt("idempotency key")),
+    }
+}
+
+/// Takes the next place in the conversation, or makes a new one. From here on no other turn of the conversation can be
+/// accepted before this transaction ends.
+async fn take_place(
+    tx: &mut Tx<'_>,
+    turn: &Accept,
+    now: DateTime<Utc>,
+) -> Result<(ConversationId, i64), AcceptError> {
+    let title = Title::from_message(&turn.message.text).map(|title| title.as_str().to_owned());
+    let Some(conversation) = turn.conversation else {
+        let conversation = ConversationId::new();
+        super::conversations::insert(tx, &turn.user, conversation, title, false, 1, now).await?;
+        return Ok((conversation, 1));
+    };
+    let next_place = Query::update()
+        .table(Conversations::Table)
+        .value(Conversations::LastPosition, Expr::col(Conversations::LastPosition).add(1))
+        .value(Conversations::UpdatedAt, now)
+        .value(Conversations::Title, Func::coalesce([Expr::col(Conversations::Title), Expr::value(title)]))
+        .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
+        .and_where(Expr::col(Conversations::UserId).eq(turn.user.as_str()))
+        .returning_col(Conversations::LastPosition)
+        .to_owned();
+    match tx.find::<(i64,)>(&next_place).await? {
+        Some((position,)) => Ok((conversation, position)),
+        None => Err(AcceptError::Refused(Refusal::NoSuchConversation)),
+    }
+}
+
+/// Inserts the run. That the conversation is busy shows as a conflict with the index of running runs.
+async fn start_run(
+    tx: &mut Tx<'_>,
+    turn: &Accept,
+    conversation: ConversationId,
+    now: DateTime<Utc>,
+) -> Result<(), AcceptError> {
+    let columns = [
+        Runs::Id,
+        Runs::UserId,
+        Runs::ConversationId,
+        Runs::Status,
+        Runs::Provider,
+        Runs::Model,
+        Runs::Owner,
+        Runs::Attempt,
+        Runs::LastEventId,
+        Runs::Usage,
+        Runs::CreatedAt,
+    ];
+    let values = [
+        turn.run.uuid().into(),
+        turn.user.as_str().into(),
+        conversation.uuid().into(),
+        RunStatus::Running.as_str().into(),
+        turn.model.provider.as_str().into(),
+        turn.model.model.as_str().into(),
+        turn.owner.as_str().into(),
+        1.into(),
+        EventId::first_of(1).get().into(),
+        to_json("usage", &Usage::default())?.into(),
+        now.into(),
+    ];
+    let insert = Query::insert()
+        .into_table(Runs::Table)
+        .columns(columns)
+        .values_panic(values)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .to_owned();
+    if tx.execute(&insert).await? == 1 {
+        return Ok(());
+    }
+    match super::runs::find_running(tx, conversation).await? {
+        Some(active) => Err(AcceptError::Refused(Refusal::Busy { active })),
+        None => Err(StoreError::corrupt("running run").into()),
+    }
+}

@@ -1,0 +1,167 @@
+//! The end of a run: one transaction that stores the last text, answers every open call and sets the final status.
+//!
+//! It is the same whether the agent finished, the user cancelled, or the process before this one died.
+
+use chrono::{DateTime, Utc};
+use parlor_db::Tx;
+use sea_query::{Expr, ExprTrait, Query};
+use uuid::Uuid;
+
+use super::{
+    Store, StoreError,
+    calls::{self, OpenCall},
+    items::{self, NewItem},
+    schema::Runs,
+    to_json,
+};
+use crate::domain::{
+    ConversationId, End, Event, EventId, Item, ItemId, Reply, RunFailure, RunId, RunStatus, ToolResult,
+    Usage, UserId,
+};
+
+/// How a run ends.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// The run.
+    pub run: RunId,
+    /// Its user.
+    pub user: UserId,
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// The attempt that may end it.
+    pub attempt: i32,
+    /// The attempt that its last events belong to: the same, or one more when they follow a crash.
+    pub ends_as_attempt: i32,
+    /// The id of the first event that is still to be told.
+    pub next_event: EventId,
+    /// Its final status.
+    pub status: RunStatus,
+    /// Why it failed, if it did.
+    pub failure: Option<RunFailure>,
+    /// The last reply, whole or cut short; none if there was no text.
+    pub reply: Option<(ItemId, Reply)>,
+    /// What it cost.
+    pub usage: Usage,
+    /// When its first text came, if it is not stored yet.
+    pub first_delta_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Ends a run and returns the events that tell so, the end event last.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if the run is final already or another attempt has it: nothing was changed.
+    pub async fn end_run(&self, ending: Ending) -> Result<Vec<(EventId, Event)>, StoreError> {
+        let now = self.clock.now();
+        self.db.write(move |tx| Box::pin(async move { end(tx, &ending, now).await })).await
+    }
+}
+
+async fn end(
+    tx: &mut Tx<'_>,
+    ending: &Ending,
+    now: DateTime<Utc>,
+) -> Result<Vec<(EventId, Event)>, StoreError> {
+    let open = calls::open_calls(tx, ending.run).await?;
+    let told = told(ending, &open);
+    for step in &told.steps {
+        let (user, conversation, run, item) = (&ending.user, ending.conversation, ending.run, &step.item);
+        items::append(tx, NewItem { user, conversation, run, id: step.id, event: step.event, item, now })
+            .await?;
+    }
+    for call in &open {
+        calls::settle(tx, call.id, answer(call).status, now).await?;
+    }
+    close(tx, ending, told.last_event(), now).await?;
+    Ok(told.into_events(ending))
+}
+
+/// What an ending still has to tell, decided before anything is written.
+struct Told {
+    steps: Vec<Step>,
+    next: EventId,
+}
+
+struct Step {
+    event: EventId,
+    id: ItemId,
+    /// The message that the step tells of: the reply itself, or the one that asked for the call.
+    message: ItemId,
+    item: Item,
+}
+
+fn told(ending: &Ending, open: &[OpenCall]) -> Told {
+    let mut told = Told { steps: Vec::new(), next: ending.next_event };
+    if let Some((id, reply)) = &ending.reply {
+        told.push(*id, *id, Item::Assistant(reply.clone()));
+    }
+    for call in open {
+        told.push(ItemId::new(), call.message, Item::Tool(answer(call)));
+    }
+    told
+}
+
+impl Told {
+    fn push(&mut self, id: ItemId, message: ItemId, item: Item) {
+        self.steps.push(Step { event: self.next, id, message, item });
+        self.next = self.next.next();
+    }
+
+    const fn last_event(&self) -> EventId {
+        self.next
+    }
+
+    fn into_events(self, ending: &Ending) -> Vec<(EventId, Event)> {
+        let end =
+            End { run_id: ending.run, status: ending.status, failure: ending.failure, usage: ending.usage };
+        let last = self.next;
+        let steps = self.steps.into_iter().filter_map(|step| {
+            let message_id = step.message;
+            let event = match step.item {
+                Item::Assistant(reply) => {
+                    Event::MessageCompleted { message_id, content: reply.text, incomplete: reply.incomplete }
+                }
+                Item::Tool(result) => Event::ToolCompleted { message_id, result },
+                Item::User(_) => return None,
+            };
+            Some((step.event, event))
+        });
+        steps.chain([(last, Event::Ended(end))]).collect()
+    }
+}
+
+/// Answers a call that the run leaves open: never reached, or in flight.
+fn answer(call: &OpenCall) -> ToolResult {
+    if call.was_started {
+        ToolResult::unknown(call.id, &call.server, &call.name)
+    } else {
+        ToolResult::not_run(call.id, &call.server, &call.name)
+    }
+}
+
+/// Sets the final status, if the run is still running in the attempt that may end it.
+async fn close(
+    tx: &mut Tx<'_>,
+    ending: &Ending,
+    last_event: EventId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let mut update = Query::update();
+    update
+        .table(Runs::Table)
+        .value(Runs::Status, ending.status.as_str())
+        .value(Runs::ErrorCode, ending.failure.map(RunFailure::as_str))
+        .value(Runs::Attempt, ending.ends_as_attempt)
+        .value(Runs::LastEventId, last_event.get())
+        .value(Runs::Usage, to_json("usage", &ending.usage)?)
+        .value(Runs::PartialMessageId, Option::<Uuid>::None)
+        .value(Runs::PartialText, Option::<String>::None)
+        .value(Runs::EndedAt, now)
+        .and_where(Expr::col(Runs::Id).eq(ending.run.uuid()))
+        .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
+        .and_where(Expr::col(Runs::Attempt).eq(ending.attempt));
+    if let Some(first_delta_at) = ending.first_delta_at {
+        update.value(Runs::FirstDeltaAt, first_delta_at);
+    }
+    if tx.execute(&update).await? == 1 { Ok(()) } else { Err(StoreError::Fenced) }
+}

@@ -1,6 +1,8 @@
 //! Parlor: a conversational backend. The map of the house; data flows from `http` inwards and comes back as events.
 
+pub mod agent;
 pub mod clock;
 pub mod domain;
+pub mod policy;
 pub mod shutdown;
 pub mod store;

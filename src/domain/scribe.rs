@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{BoxError, ItemId, NoticeCode, Reply, ToolCall, ToolResult};
+use super::{BoxError, ItemId, NoticeCode, Reply, ToolCall, ToolResult, Usage};
 
 /// Why something could not be written down. The run cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -24,17 +24,15 @@ pub trait Scribe: Send + Sync {
     /// Tells listeners something worth knowing. Never waits and stores nothing.
     fn notice(&self, code: NoticeCode);
 
+    /// Counts what a model call cost.
+    fn spent(&self, usage: Usage);
+
     /// Returns once the reply and its calls are safe.
     async fn reply(&self, message: ItemId, reply: &Reply) -> Result<(), ScribeError>;
 
-    /// Returns once it is safe that the call is about to be made.
-    async fn call_started(&self, message: ItemId, call: &ToolCall) -> Result<(), ScribeError>;
+    /// Returns once it is safe that this call of the newest reply is about to be made.
+    async fn call_started(&self, call: &ToolCall) -> Result<(), ScribeError>;
 
-    /// Returns once the answer to the call is safe.
-    async fn call_ended(
-        &self,
-        message: ItemId,
-        call: &ToolCall,
-        result: &ToolResult,
-    ) -> Result<(), ScribeError>;
+    /// Returns once the answer to a call of the newest reply is safe.
+    async fn call_ended(&self, result: &ToolResult) -> Result<(), ScribeError>;
 }

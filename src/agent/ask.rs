@@ -1,0 +1,252 @@
+//! One question to the model: its stream becomes deltas for the listeners and, at the end, one reply.
+
+use futures_util::{StreamExt, stream::BoxStream};
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+
+use super::{Agent, Stop, Turn, window};
+use crate::domain::{
+    CallId, Finish, ItemId, MESSAGE_LIMIT, ModelError, ModelErrorKind, ModelEvent, ModelRequest, NoticeCode,
+    ProviderMeta, Reply, RequestedCall, RunFailure, Tool, ToolCall, cut_at, without_nul,
+};
+
+/// The most calls that one reply may hold; what goes beyond is not made.
+const MOST_CALLS: usize = 32;
+
+/// What stands for a last word that the model did not give.
+const NO_LAST_WORD: &str = "I did what I could within the allowed number of steps.";
+
+/// What stands for a reply that was cut off before its first word.
+const CUT_OFF: &str = "(The reply was cut off before it began.)";
+
+/// A reply while it is being read.
+#[derive(Default)]
+struct Draft {
+    text: String,
+    calls: Vec<RequestedCall>,
+    meta: Option<Value>,
+}
+
+impl Agent {
+    /// Asks the model once. `with_tools` says whether it may still ask for tools.
+    pub(super) async fn ask(&self, turn: &Turn<'_>, with_tools: bool) -> Result<(ItemId, Reply), Stop> {
+        let listed = self.hands.tools(turn.principal).await;
+        let tools: &[Tool] = if with_tools { &listed } else { &[] };
+        self.tell_circumstances(turn, with_tools);
+        let fitting = window::fit(&turn.history, self.limits.history_tokens);
+        if fitting.len() < turn.history.len() {
+            turn.notice(NoticeCode::HistoryTrimmed);
+        }
+        let request = ModelRequest {
+            instructions: &self.instructions,
+            history: fitting,
+            tools,
+            tool_choice: turn.tool_choice,
+            conversation_id: turn.conversation_id,
+        };
+        let message = ItemId::new();
+        let mut draft = Draft::default();
+        let finish = tokio::select! {
+            finish = self.read(turn, request, message, &mut draft) => finish?,
+            () = turn.cancel.cancelled() => return Err(Stop::Cancelled),
+        };
+        if finish == Finish::Length {
+            turn.notice(NoticeCode::ReplyTruncated);
+        }
+        let reply = draft.into_reply(tools, &finish, with_tools, self.model.identity().provider);
+        match reply {
+            Some(reply) if reply.text_was_made_up => {
+                turn.scribe.delta(message, &reply.reply.text);
+                Ok((message, reply.reply))
+            }
+            Some(reply) => Ok((message, reply.reply)),
+            None => Err(failed(&ModelError::new(ModelErrorKind::MalformedReply, "an empty reply"))),
+        }
+    }
+
+    fn tell_circumstances(&self, turn: &Turn<'_>, with_tools: bool) {
+        if self.hands.is_degraded() {
+            turn.notice(NoticeCode::ToolsUnavailable);
+        }
+        if !with_tools {
+            turn.notice(NoticeCode::MaxTurnsReached);
+        }
+    }
+
+    /// Reads the stream to its end. What was read so far stays in the draft, whatever happens.
+    async fn read(
+        &self,
+        turn: &Turn<'_>,
+        request: ModelRequest<'_>,
+        message: ItemId,
+        draft: &mut Draft,
+    ) -> Result<Finish, Stop> {
+        let mut limit = self.limits.first_token;
+        let mut stream = match timeout(limit, self.model.stream(request)).await {
+            Ok(opened) => opened.map_err(|error| failed(&error))?,
+            Err(_elapsed) => return Err(too_late("no answer")),
+        };
+        loop {
+            let event = next_event(&mut stream, limit).await?;
+            limit = self.limits.idle;
+            match event {
+                ModelEvent::Text(text) => {
+                    let text = without_nul(text);
+                    let room = MESSAGE_LIMIT - draft.text.len();
+                    let fits = cut_at(&text, room);
+                    draft.text.push_str(fits);
+                    turn.scribe.delta(message, fits);
+                    if fits.len() < text.len() {
+                        return Ok(Finish::Length);
+                    }
+                }
+                ModelEvent::Call(call) => draft.calls.push(call),
+                ModelEvent::Meta(meta) => draft.meta = Some(meta),
+                ModelEvent::Usage(usage) => turn.scribe.spent(usage),
+                ModelEvent::Finished(finish) => return Ok(finish),
+            }
+        }
+    }
+}
+
+async fn next_event(
+    stream: &mut BoxStream<'static, Result<ModelEvent, ModelError>>,
+    limit: std::time::Duration,
+) -> Result<ModelEvent, Stop> {
+    match timeout(limit, stream.next()).await {
+        Ok(Some(Ok(event))) => Ok(event),
+        Ok(Some(Err(error))) => Err(failed(&error)),
+        Ok(None) => {
+            Err(failed(&ModelError::new(ModelErrorKind::StreamLost, "the stream ended without a finish")))
+        }
+        Err(_elapsed) => Err(too_late("silence in the middle of the answer")),
+    }
+}
+
+fn too_late(what: &str) -> Stop {
+    failed(&ModelError::new(ModelErrorKind::Timeout, what))
+}
+
+/// Turns a model's failure into the run's; its detail goes to the log, and nowhere else.
+fn failed(error: &ModelError) -> Stop {
+    tracing::warn!(error = error as &dyn std::error::Error, "a model call failed");
+    Stop::Failed(RunFailure::from(error.kind))
+}
+
+struct Written {
+    reply: Reply,
+    text_was_made_up: bool,
+}
+
+impl Draft {
+    /// Makes the reply, or nothing if the model said nothing although it might have.
+    fn into_reply(
+        self,
+        tools: &[Tool],
+        finish: &Finish,
+        with_tools: bool,
+        provider: String,
+    ) -> Option<Written> {
+        let incomplete = *finish == Finish::Length;
+        let calls = if incomplete || !with_tools { Vec::new() } else { resolve(self.calls, tools) };
+        let provider_meta = self.meta.map(|data| ProviderMeta { provider, data });
+        let stand_in = match (self.text.is_empty() && calls.is_empty(), incomplete, with_tools) {
+            (false, _, _) => None,
+            (true, true, _) => Some(CUT_OFF),
+            (true, false, false) => Some(NO_LAST_WORD),
+            (true, false, true) => return None,
+        };
+        let text = stand_in.map_or(self.text, str::to_owned);
+        Some(Written {
+            reply: Reply { text, calls, provider_meta, incomplete },
+            text_was_made_up: stand_in.is_some(),
+        })
+    }
+}
+
+fn resolve(requested: Vec<RequestedCall>, tools: &[Tool]) -> Vec<ToolCall> {
+    if requested.len() > MOST_CALLS {
+        tracing::warn!(asked = requested.len(), limit = MOST_CALLS, "a reply asks for too many calls");
+    }
+    requested.into_iter().take(MOST_CALLS).map(|call| resolve_one(call, tools)).collect()
+}
+
+fn resolve_one(requested: RequestedCall, tools: &[Tool]) -> ToolCall {
+    let offered = tools.iter().find(|tool| tool.name == requested.name);
+    let (arguments, unparsed) = parse_arguments(requested.arguments);
+    ToolCall {
+        id: CallId::new(),
+        provider_id: requested.provider_id,
+        server: offered.map_or_else(String::new, |tool| tool.server.to_string()),
+        name: without_nul(requested.name),
+        arguments,
+        unparsed,
+        provider_meta: requested.provider_meta,
+    }
+}
+
+/// Reads arguments; what is no JSON object is kept beside an empty one, so that the history stays valid.
+fn parse_arguments(text: String) -> (Map<String, Value>, Option<String>) {
+    match text.trim() {
+        "" | "null" => (Map::new(), None),
+        trimmed => match serde_json::from_str::<Map<String, Value>>(trimmed) {
+            Ok(arguments) => (arguments, None),
+            Err(_) => (Map::new(), Some(without_nul(text))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requested(arguments: &str) -> RequestedCall {
+        RequestedCall {
+            provider_id: "call_1".into(),
+            name: "add_task".into(),
+            arguments: arguments.into(),
+            provider_meta: None,
+        }
+    }
+
+    fn draft(text: &str, calls: Vec<RequestedCall>) -> Draft {
+        Draft { text: text.into(), calls, meta: None }
+    }
+
+    fn written(draft: Draft, finish: Finish, with_tools: bool) -> Option<Reply> {
+        draft.into_reply(&[], &finish, with_tools, "demo".into()).map(|written| written.reply)
+    }
+
+    #[test]
+    fn arguments_that_are_no_object_are_kept_beside_an_empty_one() {
+        assert_eq!(parse_arguments(" null".into()), (Map::new(), None));
+        assert_eq!(parse_arguments(String::new()), (Map::new(), None));
+        assert_eq!(parse_arguments("[1]".into()), (Map::new(), Some("[1]".into())));
+        assert_eq!(parse_arguments("{\"title\":".into()), (Map::new(), Some("{\"title\":".into())));
+        assert_eq!(parse_arguments("{\"n\":1}".into()).0.get("n"), Some(&Value::from(1)));
+    }
+
+    #[test]
+    fn the_calls_of_a_reply_that_was_cut_are_dropped() {
+        let reply = written(draft("half", vec![requested("{}")]), Finish::Length, true).unwrap();
+        assert_eq!(reply, Reply::cut_short("half"));
+    }
+
+    #[test]
+    fn calls_that_were_not_offered_are_dropped_and_a_sentence_stands_for_them() {
+        let reply = written(draft("", vec![requested("{}")]), Finish::Stop, false).unwrap();
+        assert_eq!(reply, Reply::of_text(NO_LAST_WORD));
+    }
+
+    #[test]
+    fn an_empty_reply_is_no_reply() {
+        assert_eq!(written(draft("", Vec::new()), Finish::Stop, true), None);
+        assert_eq!(written(draft("", Vec::new()), Finish::Length, true), Some(Reply::cut_short(CUT_OFF)));
+    }
+
+    #[test]
+    fn no_reply_holds_more_calls_than_the_limit() {
+        let reply = written(draft("", vec![requested("{}"); MOST_CALLS + 5]), Finish::Stop, true).unwrap();
+        assert_eq!(reply.calls.len(), MOST_CALLS);
+    }
+}

@@ -1,0 +1,120 @@
+//! The agent: asks what is next, does it, and writes it down, until there is nothing left to do.
+//!
+//! The loop is all there is to it. What comes next is decided by [`next`]; what a step is stands in `ask` and `hands`.
+
+mod ask;
+mod hands;
+pub mod instructions;
+pub mod window;
+
+use std::{sync::Arc, time::Duration};
+
+pub use hands::Hands;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{
+    ConversationId, Item, ItemId, Model, Next, NoticeCode, Principal, Reply, RunFailure, Scribe, ScribeError,
+    ToolChoice, next,
+};
+
+/// An agent, ready for any conversation of any user.
+pub struct Agent {
+    /// The model that it asks.
+    pub model: Arc<dyn Model>,
+    /// What it does things with.
+    pub hands: Hands,
+    /// The constant instructions.
+    pub instructions: Arc<str>,
+    /// How it paces itself.
+    pub limits: Limits,
+}
+
+/// How far a turn may go.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How often the model may ask for tools after one message of the user.
+    pub max_turns: usize,
+    /// How many tokens of history are sent, by our estimate.
+    pub history_tokens: usize,
+    /// How long the model may take until its first sign of life.
+    pub first_token: Duration,
+    /// How long the model may be silent after that.
+    pub idle: Duration,
+}
+
+/// One turn: a conversation that waits for the agent.
+pub struct Turn<'a> {
+    /// On whose behalf it acts.
+    pub principal: &'a Principal,
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// Its history, oldest first, the user's message last.
+    pub history: Vec<Item>,
+    /// Whether the model's first reply may, must or must not call a tool.
+    pub tool_choice: ToolChoice,
+    /// Cancelled when the user wants no more.
+    pub cancel: &'a CancellationToken,
+    /// Where every step is written down.
+    pub scribe: &'a dyn Scribe,
+}
+
+/// Why a turn ended without a last word.
+#[derive(Debug)]
+pub enum Stop {
+    /// The user wanted no more.
+    Cancelled,
+    /// Something failed.
+    Failed(RunFailure),
+    /// Another attempt has the run.
+    Fenced,
+}
+
+impl Agent {
+    /// Takes a turn to its end and returns the last reply, which is not written down yet: it belongs into one commit
+    /// with the end of the run. There is none if there was nothing to do.
+    pub async fn take(&self, mut turn: Turn<'_>) -> Result<Option<(ItemId, Reply)>, Stop> {
+        let mut last = None;
+        loop {
+            if turn.cancel.is_cancelled() {
+                return Err(Stop::Cancelled);
+            }
+            match next(&turn.history, self.limits.max_turns) {
+                Next::AskModel { tools } => {
+                    let (message, reply) = self.ask(&turn, tools).await?;
+                    turn.tool_choice = ToolChoice::Auto;
+                    if reply.calls.is_empty() {
+                        last = Some((message, reply.clone()));
+                    } else {
+                        turn.scribe.reply(message, &reply).await?;
+                    }
+                    turn.history.push(Item::Assistant(reply));
+                }
+                Next::CallTool(call) => {
+                    turn.scribe.call_started(call).await?;
+                    let result = self.hands.call(turn.principal, call, turn.cancel).await?;
+                    turn.scribe.call_ended(&result).await?;
+                    turn.history.push(Item::Tool(result));
+                }
+                Next::Rest => return Ok(last),
+            }
+        }
+    }
+}
+
+impl From<ScribeError> for Stop {
+    fn from(error: ScribeError) -> Self {
+        match error {
+            ScribeError::Fenced => Self::Fenced,
+            ScribeError::Unavailable(source) => {
+                tracing::error!(error = source.as_ref(), "a step of a run could not be stored");
+                Self::Failed(RunFailure::StorageUnavailable)
+            }
+        }
+    }
+}
+
+impl Turn<'_> {
+    fn notice(&self, code: NoticeCode) {
+        self.scribe.notice(code);
+    }
+}

@@ -191,6 +191,20 @@ fn neither_the_report_nor_the_debug_text_shows_a_secret() {
 }
 
 #[test]
+fn no_fault_shows_a_secret() {
+    for pairs in [
+        "DATABASE_URL=postgres://ada:hunter2@h:port/p",
+        "DATABASE_URL=postgres://ada:hunter2/x@h/p",
+        "DATABASE_URL=mysql://ada:hunter2@h/p",
+        "LLM_BASE_URL=https://ada:hunter2@h LLM_MODEL=m",
+        "OPENAI_API_KEY=hunter2\u{7f}x",
+    ] {
+        let faults = faults(pairs).join("\n");
+        assert!(!faults.is_empty() && !faults.contains("hunter2"), "{faults}");
+    }
+}
+
+#[test]
 fn the_log_is_for_programs_in_production_and_its_filter_must_be_usable() {
     assert_eq!(config("").telemetry.format, LogFormat::Text);
     assert_eq!(config("LOG_FORMAT=json").telemetry.format, LogFormat::Json);

@@ -2,7 +2,10 @@
 
 pub mod agent;
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod policy;
 pub mod shutdown;
 pub mod store;
+pub mod telemetry;
+pub mod tools;

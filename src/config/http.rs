@@ -1,0 +1,94 @@
+//! The settings of the HTTP side: where to listen, whom to answer, how much to take in.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
+
+use super::{
+    address::{Host, parse_allowed_host, parse_origin},
+    fault::Fault,
+    reader::{Reader, split_list},
+    report::Shown,
+};
+
+/// The hosts that are answered where nothing is set.
+const LOCAL_HOSTS: &str = "localhost,127.0.0.1,[::1]";
+
+/// The most that `MAX_BODY_BYTES` can be; a body is held in memory whole.
+const LARGEST_BODY: usize = 64 * 1024 * 1024;
+
+/// The settings of the HTTP side.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// Where to listen.
+    pub host: Host,
+    /// The port to listen on.
+    pub port: u16,
+    /// The `Host` headers that are answered: lower case, without port, IPv6 in brackets.
+    pub allowed_hosts: Vec<String>,
+    /// The origins whose pages may call.
+    pub origins: Origins,
+    /// The silence after which a stream gets a comment line.
+    pub heartbeat: Duration,
+    /// The largest body of a request.
+    pub max_body_bytes: usize,
+}
+
+/// The origins whose pages may call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// Those of this machine, on any port.
+    Localhost,
+    /// These and no other: scheme, host and port, lower case.
+    Only(Vec<String>),
+}
+
+impl Http {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        let host = Host::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        Self {
+            host: reader.parsed("HOST", host, "an IP address or localhost", Host::parse),
+            port: reader.number("PORT", 8000, 1..=u16::MAX),
+            allowed_hosts: read_allowed_hosts(reader),
+            origins: read_origins(reader),
+            heartbeat: reader.seconds("HEARTBEAT", 15),
+            max_body_bytes: reader.number("MAX_BODY_BYTES", 262_144, 1..=LARGEST_BODY),
+        }
+    }
+}
+
+fn read_allowed_hosts(reader: &mut Reader<'_>) -> Vec<String> {
+    let name = "ALLOWED_HOSTS";
+    let text = reader.text_or(name, Shown::Plain(LOCAL_HOSTS.into()));
+    let listed = split_list(text.as_deref().unwrap_or(LOCAL_HOSTS));
+    parse_each(reader, name, &listed, "host names without scheme and port", parse_allowed_host)
+}
+
+fn read_origins(reader: &mut Reader<'_>) -> Origins {
+    let name = "CORS_ALLOWED_ORIGINS";
+    let listed = reader.list(name);
+    if listed.is_empty() {
+        return Origins::Localhost;
+    }
+    let expected = "origins such as https://app.example.org";
+    Origins::Only(parse_each(reader, name, &listed, expected, parse_origin))
+}
+
+/// Parses the places of a list, with a fault for each that is none of its kind.
+fn parse_each(
+    reader: &mut Reader<'_>,
+    name: &str,
+    listed: &[String],
+    expected: &str,
+    parse: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
+    let mut parsed = Vec::with_capacity(listed.len());
+    for place in listed {
+        match parse(place) {
+            Some(place) => parsed.push(place),
+            None => reader.fault(Fault::value(name, expected, place)),
+        }
+    }
+    parsed
+}

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod policy;
+pub mod runs;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;

@@ -17,6 +17,8 @@ pub struct OpenRun {
     pub user: UserId,
     /// Its conversation.
     pub conversation: ConversationId,
+    /// The process that ran it.
+    pub owner: String,
     /// The attempt that was under way.
     pub attempt: i32,
     /// The text that was being written, as far as it was saved.
@@ -56,6 +58,7 @@ struct OpenRunRow {
     id: Uuid,
     user_id: String,
     conversation_id: Uuid,
+    owner: String,
     attempt: i32,
     partial_message_id: Option<Uuid>,
     partial_text: Option<String>,
@@ -80,6 +83,7 @@ impl Store {
                 Runs::Id,
                 Runs::UserId,
                 Runs::ConversationId,
+                Runs::Owner,
                 Runs::Attempt,
                 Runs::PartialMessageId,
                 Runs::PartialText,
@@ -164,6 +168,7 @@ impl TryFrom<OpenRunRow> for OpenRun {
             id: row.id.into(),
             user: UserId::parse(&row.user_id).map_err(|_| StoreError::corrupt("user id"))?,
             conversation: row.conversation_id.into(),
+            owner: row.owner,
             attempt: row.attempt,
             partial: partial.map(|(message, text)| Partial { message: message.into(), text }),
             usage: from_json("usage", &row.usage)?,

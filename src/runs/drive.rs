@@ -1,0 +1,88 @@
+//! Driving one run from its start to its end, whatever happens in between.
+
+use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::{Inner, Runs, live::Live, recorder::Recorder, start::NewTurn};
+use crate::{
+    agent::{Stop, Turn, window},
+    domain::{Item, ItemId, Reply, RunFailure},
+    store::{Hold, ItemPage, StoreError},
+};
+
+/// How often the text of a message being written is saved, at most.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+
+/// How many items of the history are read at once.
+const HISTORY_PAGE: u64 = 50;
+
+/// What an agent's turn came to: a last reply, nothing to do, or a stop.
+pub(super) type Outcome = Result<Option<(ItemId, Reply)>, Stop>;
+
+/// Drives a run and ends it. There is no way out of here that leaves the run open while the database answers.
+pub(super) async fn drive(runs: Runs, live: Arc<Live>, recorder: Recorder, turn: NewTurn) {
+    let inner = &runs.0;
+    let work = AssertUnwindSafe(work(inner, &live, &recorder, &turn)).catch_unwind();
+    let outcome = tokio::select! {
+        done = timeout(inner.settings.timeout, work) => match done {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_panic)) => Err(Stop::Failed(RunFailure::Internal)),
+            Err(_elapsed) => Err(Stop::Failed(RunFailure::RunTimeout)),
+        },
+        () = inner.shutdown.ended() => Err(Stop::Failed(RunFailure::Interrupted)),
+        never = keep_saving(&recorder) => match never {},
+    };
+    inner.end(&live, &recorder, outcome).await;
+    inner.shelf.retire(&live);
+}
+
+async fn work(inner: &Inner, live: &Live, recorder: &Recorder, turn: &NewTurn) -> Outcome {
+    let history = match load_history(inner, recorder.hold()).await {
+        Ok(history) => history,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the history could not be read");
+            return Err(Stop::Failed(RunFailure::StorageUnavailable));
+        }
+    };
+    let turn = Turn {
+        principal: &turn.principal,
+        conversation_id: recorder.hold().conversation,
+        history,
+        tool_choice: turn.tool_choice,
+        cancel: &live.cancel,
+        scribe: recorder,
+    };
+    inner.agent.take(turn).await
+}
+
+/// Reads the history from its end until there is more than will be sent. A long conversation costs no more than that.
+async fn load_history(inner: &Inner, hold: &Hold) -> Result<Vec<Item>, StoreError> {
+    let budget = inner.agent.limits.history_tokens;
+    let mut page = ItemPage { roles: Vec::new(), after: None, newest_first: true, limit: HISTORY_PAGE };
+    let mut newest_first: Vec<Item> = Vec::new();
+    loop {
+        let items = inner.store.items(&hold.user, hold.conversation, &page).await?;
+        let is_last = (items.len() as u64) < page.limit;
+        page.after = items.last().map(|recorded| recorded.position);
+        newest_first.extend(items.into_iter().map(|recorded| recorded.item));
+        let has_message = newest_first.iter().any(|item| matches!(item, Item::User(_)));
+        if is_last || (has_message && window::tokens(&newest_first) > budget) {
+            newest_first.reverse();
+            return Ok(newest_first);
+        }
+    }
+}
+
+/// Saves the partial text again and again. A failure is only logged: the next save or the end makes up for it.
+async fn keep_saving(recorder: &Recorder) -> Infallible {
+    let mut tick = interval(CHECKPOINT_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if let Err(error) = recorder.checkpoint().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the partial text could not be saved");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The end of a run: one commit, and only then the end event. A database that is down is waited for.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Inner,
+    drive::Outcome,
+    live::Live,
+    recorder::{Account, Recorder},
+};
+use crate::{
+    agent::Stop,
+    domain::{Event, EventId, Reply, Run, RunStatus},
+    store::{Ending, Hold, StoreError},
+    telemetry::{RunLine, run_ended},
+};
+
+/// How long the end of a run is retried while the database is down. After that the reaper ends it.
+const RETRY_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long between two tries, the first time and at most.
+const RETRY_DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+impl Inner {
+    /// Stores the end of a run and tells it. If the database stays down the log is closed without an end event, and
+    /// those who follow go on with what is stored.
+    pub(super) async fn end(&self, live: &Live, recorder: &Recorder, outcome: Outcome) {
+        let account = recorder.account();
+        let Some(ending) = ending(recorder.hold(), outcome, account.clone()) else {
+            return self.tell_stored_end(live, recorder.hold(), account.next_event).await;
+        };
+        match self.store_end(&ending).await {
+            Ok(events) => {
+                for (id, event) in events {
+                    live.push(id, event);
+                }
+                self.log_end(&ending, &account).await;
+            }
+            Err(StoreError::Fenced) => self.tell_stored_end(live, recorder.hold(), account.next_event).await,
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error, run.id = %ending.run,
+                "the end of a run could not be stored; it is left to the reaper"
+            ),
+        }
+    }
+
+    async fn store_end(&self, ending: &Ending) -> Result<Vec<(EventId, Event)>, StoreError> {
+        let started = Instant::now();
+        let (mut delay, longest) = RETRY_DELAYS;
+        loop {
+            match self.store.end_run(ending.clone()).await {
+                Err(error) if error.is_transient() && started.elapsed() < RETRY_LIMIT => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error, run.id = %ending.run,
+                        "the end of a run could not be stored yet"
+                    );
+                    sleep(delay).await;
+                    delay = (delay * 2).min(longest);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// Tells an end that somebody else stored, or this one before its answer was lost.
+    async fn tell_stored_end(&self, live: &Live, hold: &Hold, next: EventId) {
+        let stored = async {
+            match self.store.find_run(&hold.user, hold.run).await? {
+                Some(run) if run.status.is_final() => self.store.replay(&hold.user, &run).await,
+                Some(_) | None => Ok(Vec::new()),
+            }
+        };
+        match stored.await {
+            Ok(events) => {
+                events.into_iter().filter(|(id, _)| *id >= next).for_each(|(id, event)| live.push(id, event))
+            }
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error, run.id = %hold.run, "the stored end could not be read"
+            ),
+        }
+    }
+
+    async fn log_end(&self, ending: &Ending, account: &Account) {
+        if let Ok(Some(run)) = self.store.find_run(&ending.user, ending.run).await {
+            log_run(&run, ending, account.tool_calls);
+        }
+    }
+}
+
+/// Writes the one wide line of a run.
+pub(super) fn log_run(run: &Run, ending: &Ending, tool_calls: u64) {
+    let since_start = |at: chrono::DateTime<chrono::Utc>| (at - run.created_at).to_std().unwrap_or_default();
+    run_ended(&RunLine {
+        run_id: run.id,
+        conversation_id: run.conversation_id,
+        user: &ending.user,
+        status: run.status,
+        failure: run.failure,
+        provider: &run.provider,
+        model: &run.model,
+        duration: run.ended_at.map(since_start).unwrap_or_default(),
+        first_delta: run.first_delta_at.map(since_start),
+        usage: run.usage,
+        tool_calls,
+    });
+}
+
+/// Decides how a run ends. Nothing is to be stored if another attempt has it.
+fn ending(hold: &Hold, outcome: Outcome, account: Account) -> Option<Ending> {
+    let cut_short = account.partial.map(|partial| (partial.message, Reply::cut_short(partial.text)));
+    let (status, failure, reply) = match outcome {
+        Ok(reply) => (RunStatus::Completed, None, reply),
+        Err(Stop::Cancelled) => (RunStatus::Cancelled, None, cut_short),
+        Err(Stop::Failed(failure)) => (RunStatus::Failed, Some(failure), cut_short),
+        Err(Stop::Fenced) => return None,
+    };
+    Some(Ending {
+        run: hold.run,
+        user: hold.user.clone(),
+        conversation: hold.conversation,
+        attempt: hold.attempt,
+        ends_as_attempt: hold.attempt,
+        next_event: account.next_event,
+        status,
+        failure,
+        reply,
+        usage: account.usage,
+        first_delta_at: account.first_delta_at,
+    })
+}

@@ -1,0 +1,218 @@
+//! Runs that are being told: the log of each, who may read it, and the word to cancel.
+//!
+//! Readers share a log and keep one number each. There is no queue per reader, so a slow one costs nothing and an
+//! absent one nothing at all.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::log::Log;
+use crate::domain::{Event, EventId, ItemId, RunId, UserId};
+
+/// How much memory the logs of finished runs may take together, in bytes.
+const FINISHED_BYTES: usize = 64 * 1024 * 1024;
+
+/// A run that is being told, or was a moment ago.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) run: RunId,
+    pub(super) user: UserId,
+    /// Cancelled when the user wants no more.
+    pub(super) cancel: CancellationToken,
+    log: Mutex<Log>,
+    told: watch::Sender<Progress>,
+}
+
+/// How far a run was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Progress {
+    last: EventId,
+    is_over: bool,
+}
+
+impl Live {
+    pub(super) fn new(run: RunId, user: UserId) -> Self {
+        let told = watch::Sender::new(Progress { last: EventId::NONE, is_over: false });
+        Self { run, user, cancel: CancellationToken::new(), log: Mutex::default(), told }
+    }
+
+    pub(super) fn push(&self, id: EventId, event: Event) {
+        locked(&self.log).push(id, event);
+        self.told.send_modify(|progress| progress.last = id);
+    }
+
+    pub(super) fn push_delta(&self, id: EventId, message: ItemId, delta: &str) {
+        locked(&self.log).push_delta(id, message, delta);
+        self.told.send_modify(|progress| progress.last = id);
+    }
+
+    /// Says that nothing more will be told here.
+    pub(super) fn close(&self) {
+        self.told.send_modify(|progress| progress.is_over = true);
+    }
+
+    /// Returns the id of the newest event.
+    pub(super) fn last(&self) -> EventId {
+        locked(&self.log).last().unwrap_or(EventId::NONE)
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.told.borrow().is_over
+    }
+
+    /// Waits until there is something behind `seen` and returns it; nothing if there never will be.
+    pub(super) async fn read(&self, seen: EventId) -> Vec<(EventId, Arc<Event>)> {
+        let mut told = self.told.subscribe();
+        // The sender lives in `self`, so waiting ends only by what it waits for.
+        let _ = told.wait_for(|progress| progress.last > seen || progress.is_over).await.map(drop);
+        locked(&self.log).look(seen)
+    }
+
+    /// Waits until nothing more will be told.
+    pub(super) async fn over(&self) {
+        let _ = self.told.subscribe().wait_for(|progress| progress.is_over).await.map(drop);
+    }
+
+    fn bytes(&self) -> usize {
+        locked(&self.log).bytes()
+    }
+}
+
+/// All live runs of this process, and those that ended a short while ago.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    state: Mutex<ShelfState>,
+    keep: Duration,
+}
+
+#[derive(Debug, Default)]
+struct ShelfState {
+    runs: HashMap<RunId, Arc<Live>>,
+    finished: VecDeque<(Instant, RunId, usize)>,
+    finished_bytes: usize,
+}
+
+impl Shelf {
+    /// Makes a shelf that keeps the log of a finished run for `keep`.
+    pub(super) fn new(keep: Duration) -> Self {
+        Self { state: Mutex::default(), keep }
+    }
+
+    /// Puts a run on the shelf.
+    pub(super) fn open(&self, run: RunId, user: UserId) -> Arc<Live> {
+        let live = Arc::new(Live::new(run, user));
+        locked(&self.state).runs.insert(run, Arc::clone(&live));
+        live
+    }
+
+    /// Takes a run off the shelf that never began.
+    pub(super) fn discard(&self, run: RunId) {
+        locked(&self.state).runs.remove(&run);
+    }
+
+    /// Finds a run of the user.
+    pub(super) fn find(&self, user: &UserId, run: RunId) -> Option<Arc<Live>> {
+        locked(&self.state).runs.get(&run).filter(|live| live.user == *user).cloned()
+    }
+
+    /// Tells whether somebody runs it.
+    pub(super) fn has_running(&self, run: RunId) -> bool {
+        locked(&self.state).runs.get(&run).is_some_and(|live| !live.is_over())
+    }
+
+    /// Closes a run's log and lets go of it after a while. Readers that have it keep it.
+    pub(super) fn retire(&self, live: &Live) {
+        live.close();
+        let (bytes, now) = (live.bytes(), Instant::now());
+        let mut state = locked(&self.state);
+        state.finished.push_back((now, live.run, bytes));
+        state.finished_bytes += bytes;
+        state.sweep(now, self.keep);
+    }
+
+    /// Lets go of what is too old or too much.
+    pub(super) fn sweep(&self) {
+        locked(&self.state).sweep(Instant::now(), self.keep);
+    }
+}
+
+impl ShelfState {
+    fn sweep(&mut self, now: Instant, keep: Duration) {
+        while let Some((ended, run, bytes)) = self.finished.front().copied() {
+            if now.duration_since(ended) < keep && self.finished_bytes <= FINISHED_BYTES {
+                return;
+            }
+            self.finished.pop_front();
+            self.finished_bytes -= bytes;
+            self.runs.remove(&run);
+        }
+    }
+}
+
+/// Locks for a few instructions. A panic under the lock leaves plain data that is still good to read.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(name: &str) -> UserId {
+        UserId::parse(name).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_reader_waits_for_what_comes_and_ends_with_the_run() {
+        let live = Arc::new(Live::new(RunId::new(), user("ada")));
+        let reader = tokio::spawn({
+            let live = Arc::clone(&live);
+            async move { live.read(EventId::NONE).await.len() }
+        });
+        live.push_delta(1.into(), ItemId::new(), "x");
+        assert_eq!(reader.await.unwrap(), 1);
+        live.close();
+        assert_eq!(live.read(1.into()).await.len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_finished_log_stays_for_a_while() {
+        let shelf = Shelf::new(Duration::from_secs(300));
+        let live = shelf.open(RunId::new(), user("ada"));
+        shelf.retire(&live);
+        tokio::time::advance(Duration::from_secs(299)).await;
+        shelf.sweep();
+        assert!(shelf.find(&user("ada"), live.run).is_some());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        shelf.sweep();
+        assert!(shelf.find(&user("ada"), live.run).is_none());
+    }
+
+    #[tokio::test]
+    async fn finished_logs_are_let_go_oldest_first_when_they_are_too_much() {
+        let shelf = Shelf::new(Duration::from_secs(300));
+        let text = "x".repeat(1024 * 1024);
+        let all: Vec<_> = (0..70).map(|_| shelf.open(RunId::new(), user("ada"))).collect();
+        for live in &all {
+            live.push_delta(1.into(), ItemId::new(), &text);
+            shelf.retire(live);
+        }
+        let kept = all.iter().filter(|live| shelf.find(&user("ada"), live.run).is_some()).count();
+        assert_eq!(kept, 63);
+        assert!(shelf.find(&user("ada"), all[69].run).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_run_is_found_by_its_user_alone() {
+        let shelf = Shelf::new(Duration::ZERO);
+        let live = shelf.open(RunId::new(), user("ada"));
+        assert!(shelf.find(&user("bob"), live.run).is_none());
+        assert!(shelf.find(&user("ada"), live.run).is_some());
+    }
+}

@@ -1,0 +1,179 @@
+//! Starting a run: durable first, then on its own task. The caller only waits; it cannot leave a run half started.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use sha2::{Digest, Sha256};
+
+use super::{Inner, Runs, recorder::Recorder};
+use crate::{
+    agent::instructions,
+    domain::{ConversationId, Event, NoticeCode, Principal, RunId, Scribe, ToolChoice, UserMessage},
+    store::{Accept, AcceptError, Accepted, Hold, IdempotencyKey, Refusal, StoreError},
+};
+
+/// A turn as a client asks for it, every field checked.
+#[derive(Clone, Debug)]
+pub struct NewTurn {
+    /// Who asks.
+    pub principal: Principal,
+    /// The conversation that goes on; none starts a new one.
+    pub conversation: Option<ConversationId>,
+    /// What the user said.
+    pub message: String,
+    /// Where the user is.
+    pub timezone: Option<Tz>,
+    /// What else the model should know of the message.
+    pub metadata: BTreeMap<String, String>,
+    /// Whether the first reply may, must or must not call a tool.
+    pub tool_choice: ToolChoice,
+    /// The client's idempotency key.
+    pub key: Option<String>,
+}
+
+/// A run that was started, now or by an earlier request with the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// The run.
+    pub run: RunId,
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// Whether an earlier request started it.
+    pub is_replay: bool,
+}
+
+/// Why no run was started. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The service is about to stop.
+    #[error("the service is shutting down")]
+    ShuttingDown,
+    /// The user has no such conversation.
+    #[error("no such conversation")]
+    NoSuchConversation,
+    /// Another run of the conversation is under way.
+    #[error("the conversation is busy")]
+    Busy {
+        /// That run.
+        active: RunId,
+    },
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The starting task died: a fault of ours.
+    #[error("starting the run failed")]
+    Died(#[from] tokio::task::JoinError),
+}
+
+impl Runs {
+    /// Starts a run, or finds the one that the same key started. When this returns, the message is durable.
+    pub async fn start(&self, turn: NewTurn) -> Result<Started, StartError> {
+        if self.0.shutdown.is_draining() {
+            return Err(StartError::ShuttingDown);
+        }
+        // On a task of its own: between the commit and the start of the run no hang-up may come.
+        let starting = self.0.shutdown.spawn(start(self.clone(), turn));
+        starting.await?
+    }
+}
+
+async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
+    let inner = &runs.0;
+    let run = RunId::new();
+    let live = inner.shelf.open(run, turn.principal.user.clone());
+    let accepted = match inner.store.accept(accept(inner, &turn, run)).await {
+        Ok(accepted) => accepted,
+        Err(error) => {
+            inner.shelf.discard(run);
+            return refused(error);
+        }
+    };
+    let hold =
+        Hold { run, user: turn.principal.user.clone(), conversation: accepted.conversation, attempt: 1 };
+    let recorder = Recorder::new(inner.store.clone(), inner.clock.clone(), hold, live.clone());
+    recorder.tell(created(inner, run, accepted));
+    if inner.is_demo {
+        recorder.notice(NoticeCode::DemoMode);
+    }
+    let conversation = accepted.conversation;
+    inner.shutdown.spawn(super::drive::drive(runs.clone(), live, recorder, turn));
+    Ok(Started { run, conversation, is_replay: false })
+}
+
+fn accept(inner: &Inner, turn: &NewTurn, run: RunId) -> Accept {
+    let model = inner.agent.model.identity();
+    let lifetime = TimeDelta::from_std(inner.settings.idempotency).unwrap_or(TimeDelta::MAX);
+    let key = turn.key.clone().map(|key| IdempotencyKey {
+        key,
+        body_hash: digest(&[
+            &turn.message,
+            &turn.conversation.map(|id| id.to_string()).unwrap_or_default(),
+            &model.provider,
+            &model.model,
+        ]),
+        lifetime,
+    });
+    let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
+    Accept {
+        user: turn.principal.user.clone(),
+        conversation: turn.conversation,
+        message: UserMessage { text: turn.message.clone(), context },
+        run,
+        model,
+        owner: inner.owner.clone(),
+        key,
+    }
+}
+
+fn refused(error: AcceptError) -> Result<Started, StartError> {
+    match error {
+        AcceptError::Store(error) => Err(error.into()),
+        AcceptError::Refused(refusal) => match refusal {
+            Refusal::Repeated { run, conversation } => Ok(Started { run, conversation, is_replay: true }),
+            Refusal::NoSuchConversation => Err(StartError::NoSuchConversation),
+            Refusal::Busy { active } => Err(StartError::Busy { active }),
+            Refusal::KeyReused => Err(StartError::KeyReused),
+        },
+    }
+}
+
+fn created(inner: &Inner, run_id: RunId, accepted: Accepted) -> Event {
+    let model = inner.agent.model.identity();
+    Event::RunCreated {
+        run_id,
+        conversation_id: accepted.conversation,
+        user_message_id: accepted.user_message,
+        provider: model.provider,
+        model: model.model,
+        attempt: 1,
+    }
+}
+
+/// Digests parts so that no two different lists of parts come out the same.
+fn digest(parts: &[&str]) -> String {
+    use std::fmt::Write;
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digest;
+
+    #[test]
+    fn where_one_part_ends_and_the_next_begins_counts() {
+        assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
+        assert_eq!(digest(&["ab", "c"]), digest(&["ab", "c"]));
+    }
+}

@@ -1,0 +1,81 @@
+//! One guarded tool call outside any run: the task list of the REST interface. Same tools, same gate, same limits.
+
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::Runs;
+use crate::domain::{CallId, CallStatus, Principal, ToolCall, ToolResult};
+
+/// A tool and its arguments.
+#[derive(Clone, Debug)]
+pub struct TaskCall {
+    /// The tool.
+    pub tool: &'static str,
+    /// Its arguments.
+    pub arguments: Map<String, Value>,
+}
+
+/// Why a call brought no result of the tool.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskCallError {
+    /// The tool server is down or did not answer in time.
+    #[error("the task tools are unavailable")]
+    Unavailable,
+    /// The tool refused: its code and its sentence.
+    #[error("{code}: {message}")]
+    Tool {
+        /// The code, such as `task_not_found`.
+        code: String,
+        /// What is wrong, in words for the client.
+        message: String,
+    },
+    /// The arguments do not fit the tool's schema.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl Runs {
+    /// Makes one call on behalf of the principal and returns its structured result.
+    pub async fn call_task_tool(
+        &self,
+        principal: &Principal,
+        call: TaskCall,
+    ) -> Result<Value, TaskCallError> {
+        let hands = &self.0.agent.hands;
+        let tools = hands.tools(principal).await;
+        let Some(tool) = tools.iter().find(|tool| tool.name == call.tool && tool.is_keyed) else {
+            return Err(TaskCallError::Unavailable);
+        };
+        let call = ToolCall {
+            id: CallId::new(),
+            provider_id: String::new(),
+            server: tool.server.to_string(),
+            name: tool.name.clone(),
+            arguments: call.arguments,
+            unparsed: None,
+            provider_meta: None,
+        };
+        // Nobody can cancel it; its own limit ends it.
+        match hands.call(principal, &call, &CancellationToken::new()).await {
+            Ok(result) => outcome(result),
+            Err(_stopped) => Err(TaskCallError::Unavailable),
+        }
+    }
+}
+
+fn outcome(result: ToolResult) -> Result<Value, TaskCallError> {
+    match result.status {
+        CallStatus::Ok => Ok(result.result),
+        CallStatus::Invalid => Err(TaskCallError::Invalid(result.text)),
+        CallStatus::Error => match (result.result.get("code"), result.result.get("message")) {
+            (Some(Value::String(code)), Some(Value::String(message))) => {
+                Err(TaskCallError::Tool { code: code.clone(), message: message.clone() })
+            }
+            _ => Err(TaskCallError::Unavailable),
+        },
+        CallStatus::Denied => Err(TaskCallError::Tool { code: "denied".into(), message: result.text }),
+        CallStatus::Cancelled | CallStatus::Timeout | CallStatus::Unknown | CallStatus::NotRun => {
+            Err(TaskCallError::Unavailable)
+        }
+    }
+}

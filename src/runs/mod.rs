@@ -22,7 +22,7 @@ pub use task_call::{TaskCall, TaskCallError};
 use crate::{
     agent::Agent,
     clock::Clock,
-    domain::{Run, RunId, UserId},
+    domain::{ModelIdentity, Run, RunId, UserId},
     shutdown::Shutdown,
     store::{Store, StoreError},
 };
@@ -65,6 +65,11 @@ impl Runs {
         let owner = uuid::Uuid::now_v7().to_string();
         let shelf = Shelf::new(settings.live_log);
         Self(Arc::new(Inner { agent, store, clock, shutdown, shelf, settings, owner, is_demo }))
+    }
+
+    /// Tells which model answers.
+    pub fn model(&self) -> ModelIdentity {
+        self.0.agent.model.identity()
     }
 
     /// Cancels a run of the user and returns it as it is then, within a second. A finished run stays as it is.

@@ -1,0 +1,134 @@
+//! Conversations and their messages.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use super::{App, fields::Fields, params::Params, problem::Problem, query::Query};
+use crate::{
+    domain::{ConversationId, Principal, Role, Title},
+    store::{ConversationEdit, Deleted, ItemPage},
+    wire::{ConversationOut, MessageOut, PageOut},
+};
+
+/// The name of the id in the path.
+const ID: &str = "conversation_id";
+
+/// Lists the user's conversations, newest first.
+pub(super) async fn list(
+    State(app): State<App>,
+    principal: Principal,
+    query: Query,
+) -> Result<Json<PageOut<ConversationOut>>, Problem> {
+    let limit = query.limit()?;
+    let after: Option<ConversationId> = query.cursor()?;
+    let mut found = app.store.conversations(&principal.user, after, limit + 1).await?;
+    let has_more = found.len() as u64 > limit;
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let next_cursor = found.last().filter(|_| has_more).map(|last| last.id.to_string());
+    Ok(Json(PageOut { data: found.into_iter().map(ConversationOut::from).collect(), next_cursor }))
+}
+
+/// Makes an empty conversation.
+pub(super) async fn create(
+    State(app): State<App>,
+    principal: Principal,
+    mut fields: Fields,
+) -> Result<Response, Problem> {
+    let title = title(&mut fields);
+    fields.finish()?;
+    let made = app.store.create_conversation(&principal.user, title).await?;
+    let location = format!("/api/{}/conversations/{}", principal.user, made.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(ConversationOut::from(made))).into_response())
+}
+
+/// Reads a conversation.
+pub(super) async fn read(
+    State(app): State<App>,
+    principal: Principal,
+    params: Params,
+) -> Result<Json<ConversationOut>, Problem> {
+    let found = app.store.find_conversation(&principal.user, params.id(ID)?).await?;
+    found.map(ConversationOut::from).map(Json).ok_or(Problem::NotFound("conversation"))
+}
+
+/// Renames a conversation.
+pub(super) async fn edit(
+    State(app): State<App>,
+    principal: Principal,
+    params: Params,
+    mut fields: Fields,
+) -> Result<Json<ConversationOut>, Problem> {
+    let title = title(&mut fields);
+    if title.is_none() {
+        fields.fault("title", "is required");
+    }
+    fields.finish()?;
+    let id = params.id(ID)?;
+    let Some(title) = title else { return Err(Problem::field("title", "is required")) };
+    let edited = app.store.edit_conversation(&principal.user, id, ConversationEdit { title }).await?;
+    edited.map(ConversationOut::from).map(Json).ok_or(Problem::NotFound("conversation"))
+}
+
+/// Deletes a conversation with all it holds.
+pub(super) async fn delete(
+    State(app): State<App>,
+    principal: Principal,
+    params: Params,
+) -> Result<StatusCode, Problem> {
+    match app.store.delete_conversation(&principal.user, params.id(ID)?).await? {
+        Deleted::Gone => Ok(StatusCode::NO_CONTENT),
+        Deleted::Absent => Err(Problem::NotFound("conversation")),
+        Deleted::Busy { active } => Err(Problem::ConversationBusy { active }),
+    }
+}
+
+/// Lists the messages of a conversation, oldest first unless asked otherwise.
+pub(super) async fn messages(
+    State(app): State<App>,
+    principal: Principal,
+    params: Params,
+    query: Query,
+) -> Result<Json<PageOut<MessageOut>>, Problem> {
+    let id: ConversationId = params.id(ID)?;
+    let limit = query.limit()?;
+    let page = ItemPage {
+        roles: roles(&query)?,
+        after: query.cursor()?,
+        newest_first: query.choice("order", &["asc", "desc"])? == Some("desc"),
+        limit: limit + 1,
+    };
+    if app.store.find_conversation(&principal.user, id).await?.is_none() {
+        return Err(Problem::NotFound("conversation"));
+    }
+    let mut found = app.store.items(&principal.user, id, &page).await?;
+    let has_more = found.len() as u64 > limit;
+    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let next_cursor = found.last().filter(|_| has_more).map(|last| last.position.to_string());
+    Ok(Json(PageOut { data: found.into_iter().map(|item| MessageOut::new(id, item)).collect(), next_cursor }))
+}
+
+fn title(fields: &mut Fields) -> Option<Title> {
+    let text = fields.text("title")?;
+    match Title::parse(&text) {
+        Ok(title) => Some(title),
+        Err(error) => {
+            fields.fault("title", error.to_string());
+            None
+        }
+    }
+}
+
+fn roles(query: &Query) -> Result<Vec<Role>, Problem> {
+    let words = query.find("roles").unwrap_or_default().split(',').filter(|word| !word.is_empty());
+    let roles = words.map(|word| match word {
+        "user" => Ok(Role::User),
+        "assistant" => Ok(Role::Assistant),
+        "tool" => Ok(Role::Tool),
+        _ => Err(Problem::field("roles", "must be user, assistant or tool, separated by commas")),
+    });
+    roles.collect()
+}

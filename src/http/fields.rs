@@ -1,0 +1,161 @@
+//! The body of a request: a JSON object, read field by field, with every fault in one list and strangers named.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode, header},
+};
+use serde_json::{Map, Value};
+
+use super::{
+    App,
+    problem::{FieldFault, Problem},
+};
+
+/// The fields of a body that are not read yet, and what was wrong so far.
+#[derive(Debug)]
+pub(super) struct Fields {
+    left: Map<String, Value>,
+    faults: Vec<FieldFault>,
+}
+
+impl FromRequest<App> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::UnsupportedMediaType);
+        }
+        let body = Bytes::from_request(request, app).await.map_err(|error| unreadable(&error, app))?;
+        let text = std::str::from_utf8(&body).map_err(|_| Problem::MalformedRequest("the body is not UTF-8"))?;
+        Self::parse(text)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+fn unreadable(error: &BytesRejection, app: &App) -> Problem {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        Problem::BodyTooLarge { limit: app.max_body_bytes }
+    } else {
+        Problem::MalformedRequest("the body could not be read")
+    }
+}
+
+impl Fields {
+    fn parse(text: &str) -> Result<Self, Problem> {
+        match serde_json::from_str(text) {
+            Ok(Value::Object(left)) => Ok(Self { left, faults: Vec::new() }),
+            Ok(_) => Err(Problem::field("body", "must be a JSON object")),
+            Err(error) => Err(Problem::MalformedJson(error.to_string())),
+        }
+    }
+
+    /// Notes that a field is wrong.
+    pub(super) fn fault(&mut self, field: &str, message: impl Into<String>) {
+        self.faults.push(FieldFault { field: field.into(), message: message.into() });
+    }
+
+    /// Tells whether a field is there, be it null.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.left.contains_key(field)
+    }
+
+    /// Reads a field of any type. Null counts as absent.
+    pub(super) fn value(&mut self, field: &str) -> Option<Value> {
+        self.left.remove(field).filter(|value| !value.is_null())
+    }
+
+    /// Reads text.
+    pub(super) fn text(&mut self, field: &str) -> Option<String> {
+        match self.value(field)? {
+            Value::String(text) if text.contains('\0') => self.wrong(field, "must not hold NUL"),
+            Value::String(text) => Some(text),
+            _ => self.wrong(field, "must be a string"),
+        }
+    }
+
+    /// Reads text of a bounded number of characters, not blank.
+    pub(super) fn words(&mut self, field: &str, most: usize) -> Option<String> {
+        let text = self.text(field)?;
+        if text.trim().is_empty() {
+            return self.wrong(field, "must not be blank");
+        }
+        if text.chars().count() > most {
+            return self.wrong(field, format!("must be at most {most} characters"));
+        }
+        Some(text)
+    }
+
+    /// Reads a truth value.
+    pub(super) fn truth(&mut self, field: &str) -> Option<bool> {
+        match self.value(field)? {
+            Value::Bool(truth) => Some(truth),
+            _ => self.wrong(field, "must be true or false"),
+        }
+    }
+
+    /// Reads one of a few words.
+    pub(super) fn choice(&mut self, field: &str, words: &[&'static str]) -> Option<&'static str> {
+        let text = self.text(field)?;
+        let found = words.iter().find(|word| **word == text).copied();
+        if found.is_none() {
+            self.fault(field, format!("must be one of {}", words.join(", ")));
+        }
+        found
+    }
+
+    /// Reads text that parses into something.
+    pub(super) fn parsed<T: std::str::FromStr>(&mut self, field: &str, expected: &str) -> Option<T> {
+        let text = self.text(field)?;
+        match text.parse() {
+            Ok(parsed) => Some(parsed),
+            Err(_) => self.wrong(field, format!("must be {expected}")),
+        }
+    }
+
+    /// Ends the reading: nothing was wrong and nothing is left.
+    pub(super) fn finish(mut self) -> Result<(), Problem> {
+        let strangers: Vec<String> = self.left.keys().take(20).cloned().collect();
+        for field in strangers {
+            self.fault(&field, "is not a field of this request");
+        }
+        if self.faults.is_empty() { Ok(()) } else { Err(Problem::Invalid(self.faults)) }
+    }
+
+    fn wrong<T>(&mut self, field: &str, message: impl Into<String>) -> Option<T> {
+        self.fault(field, message);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_comes_in_one_list_and_strangers_are_named() {
+        let mut fields = Fields::parse(r#"{"message": " ", "stream": "yes", "user_id": "bob", "n": null}"#).unwrap();
+        assert_eq!((fields.words("message", 5), fields.truth("stream"), fields.value("n")), (None, None, None));
+        let Err(Problem::Invalid(faults)) = fields.finish() else { panic!("it has faults") };
+        let named: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(named, ["message", "stream", "user_id"]);
+    }
+
+    #[test]
+    fn length_is_counted_in_characters() {
+        let mut fields = Fields::parse(r#"{"a": "ñññ", "b": "ññññ"}"#).unwrap();
+        assert_eq!((fields.words("a", 3).as_deref(), fields.words("b", 3)), (Some("ñññ"), None));
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        assert!(matches!(Fields::parse("{"), Err(Problem::MalformedJson(_))));
+        assert!(matches!(Fields::parse("[]"), Err(Problem::Invalid(_))));
+        assert!(matches!(Fields::parse(r#"{"a": "\ud800"}"#), Err(Problem::MalformedJson(_))));
+    }
+}

@@ -1,0 +1,80 @@
+//! Health: whether the process lives, and whether it can do its work. Neither asks a provider.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Serialize;
+use tokio::time::timeout;
+
+use super::App;
+use crate::store::StoreError;
+
+/// How long the database may take to say that it is there.
+const DATABASE_LIMIT: Duration = Duration::from_secs(2);
+
+/// How a tool server is.
+#[derive(Clone, Debug)]
+pub struct ToolHealth {
+    /// Its name.
+    pub name: String,
+    /// Whether it answers.
+    pub is_up: bool,
+}
+
+/// How one part of the service is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Part {
+    status: &'static str,
+    detail: String,
+}
+
+/// How the service is.
+#[derive(Debug, Serialize)]
+pub(super) struct ReadyOut {
+    status: &'static str,
+    parts: BTreeMap<String, Part>,
+}
+
+/// Says that the process lives. Touches nothing.
+pub(super) async fn live() -> Json<serde_json::Value> {
+    Json(serde_json::json!({"status": "live"}))
+}
+
+/// Says whether the service can do its work: 503 without a database or while it drains, `degraded` without a tool
+/// server.
+pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyOut>) {
+    let current = timeout(DATABASE_LIMIT, app.store.is_current()).await;
+    let mut parts = database_parts(current.ok());
+    let is_broken = parts.values().any(|part| part.status != "ok");
+    if app.shutdown.is_draining() {
+        parts.insert("service".into(), Part::new("draining", "the service is shutting down"));
+    }
+    let mut is_degraded = false;
+    for server in (app.tool_health)() {
+        is_degraded |= !server.is_up;
+        let part = if server.is_up { Part::new("ok", "up") } else { Part::new("down", "it is being started again") };
+        parts.insert(format!("mcp:{}", server.name), part);
+    }
+    parts.insert("model".into(), Part::new("ok", &app.model));
+    let (code, status) = match (is_broken || app.shutdown.is_draining(), is_degraded) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
+        (false, true) => (StatusCode::OK, "degraded"),
+        (false, false) => (StatusCode::OK, "ready"),
+    };
+    (code, Json(ReadyOut { status, parts }))
+}
+
+fn database_parts(current: Option<Result<bool, StoreError>>) -> BTreeMap<String, Part> {
+    let (database, migrations) = match current {
+        Some(Ok(true)) => (Part::new("ok", "reachable"), Part::new("ok", "current")),
+        Some(Ok(false)) => (Part::new("ok", "reachable"), Part::new("down", "some are missing")),
+        Some(Err(_)) | None => (Part::new("down", "it does not answer"), Part::new("down", "not known")),
+    };
+    [("database".to_owned(), database), ("migrations".to_owned(), migrations)].into()
+}
+
+impl Part {
+    fn new(status: &'static str, detail: &str) -> Self {
+        Self { status, detail: detail.into() }
+    }
+}

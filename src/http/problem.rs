@@ -1,0 +1,225 @@
+//! Everything that can be refused or go wrong, as RFC 9457 problems. Clients get a stable code and a plain sentence;
+//! what is inside goes to the log, once, here.
+
+use std::any::Any;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::request_line::RequestScope;
+use crate::{
+    domain::{ConversationId, RunFailure, RunId},
+    runs::{StartError, TaskCallError},
+    store::StoreError,
+};
+
+/// How long a client should wait before it tries again, in seconds.
+const RETRY_AFTER_SECONDS: u64 = 2;
+
+/// A refused or failed request.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    #[error("the body is not valid JSON: {0}")]
+    MalformedJson(String),
+    #[error("{0}")]
+    MalformedRequest(&'static str),
+    #[error("{name} {fault}")]
+    InvalidHeader { name: &'static str, fault: &'static str },
+    #[error("{0}")]
+    Forbidden(&'static str),
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    #[error("there is no such route")]
+    NoSuchRoute,
+    #[error("this route does not take this method")]
+    MethodNotAllowed,
+    #[error("another run of this conversation is under way")]
+    ConversationBusy { active: RunId },
+    #[error("the body is larger than the limit of {limit} bytes")]
+    BodyTooLarge { limit: usize },
+    #[error("send the body as application/json")]
+    UnsupportedMediaType,
+    #[error("this service does not answer to this host name; see ALLOWED_HOSTS")]
+    WrongHost,
+    #[error("{}", .0.iter().map(|fault| format!("{} {}", fault.field, fault.message)).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<FieldFault>),
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
+    #[error("{}", failure.message())]
+    RunFailed { failure: RunFailure, run: RunId, conversation: ConversationId },
+    #[error("storage is temporarily unavailable")]
+    StorageUnavailable(#[source] StoreError),
+    #[error("the task list is temporarily unavailable")]
+    ToolsUnavailable,
+    #[error("the service is shutting down")]
+    ShuttingDown,
+    #[error("something went wrong on our side")]
+    Internal(#[source] crate::domain::BoxError),
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldFault {
+    pub field: String,
+    pub message: String,
+}
+
+#[derive(Serialize)]
+struct ProblemOut<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldFault],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    active_run_id: Option<RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<RunId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation_id: Option<ConversationId>,
+}
+
+impl Problem {
+    /// Refuses one field.
+    pub(super) fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldFault { field: field.into(), message: message.into() }])
+    }
+
+    /// Returns status, code and title: the table of the contract, section 3.
+    const fn row(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::MalformedJson(_) => (StatusCode::BAD_REQUEST, "malformed_json", "Malformed JSON"),
+            Self::MalformedRequest(_) => (StatusCode::BAD_REQUEST, "malformed_request", "Malformed request"),
+            Self::InvalidHeader { .. } => (StatusCode::BAD_REQUEST, "invalid_header", "Invalid header"),
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
+            Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found", "Not found"),
+            Self::NoSuchRoute => (StatusCode::NOT_FOUND, "no_such_route", "No such route"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"),
+            Self::ConversationBusy { .. } => (StatusCode::CONFLICT, "conversation_busy", "Conversation busy"),
+            Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large"),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type")
+            }
+            Self::WrongHost => (StatusCode::MISDIRECTED_REQUEST, "wrong_host", "Wrong host"),
+            Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", "Invalid request"),
+            Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Idempotency key reused"),
+            Self::RunFailed { failure, .. } => (status_of(*failure), failure.as_str(), "The run failed"),
+            Self::StorageUnavailable(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", "Storage unavailable")
+            }
+            Self::ToolsUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "tools_unavailable", "Tools unavailable"),
+            Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "Shutting down"),
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
+        }
+    }
+
+    fn retry_after(&self) -> Option<u64> {
+        let (status, _, _) = self.row();
+        (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_SECONDS)
+    }
+
+    /// Writes what is inside to the log; a client's own mistakes are in its request line already.
+    fn log(&self) {
+        match self {
+            Self::StorageUnavailable(_) | Self::Internal(_) => {
+                tracing::error!(error = self as &dyn std::error::Error, "request failed");
+            }
+            Self::ToolsUnavailable | Self::ShuttingDown => tracing::warn!(error = %self, "request refused"),
+            _ => tracing::debug!(error = %self, "request refused"),
+        }
+    }
+}
+
+/// A timeout of the model or the run is the gateway's own kind of timeout; all else is a bad gateway.
+const fn status_of(failure: RunFailure) -> StatusCode {
+    match failure {
+        RunFailure::ModelTimeout | RunFailure::RunTimeout => StatusCode::GATEWAY_TIMEOUT,
+        RunFailure::Interrupted
+        | RunFailure::ModelAuth
+        | RunFailure::ModelQuota
+        | RunFailure::ModelRateLimited
+        | RunFailure::ModelNotFound
+        | RunFailure::ModelContextOverflow
+        | RunFailure::ModelContentFiltered
+        | RunFailure::ModelInvalidRequest
+        | RunFailure::ModelMalformedReply
+        | RunFailure::ModelUpstream
+        | RunFailure::ModelStreamLost
+        | RunFailure::StorageUnavailable
+        | RunFailure::Internal => StatusCode::BAD_GATEWAY,
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.log();
+        let (status, code, title) = self.row();
+        let scope = RequestScope::current();
+        let problem = ProblemOut {
+            r#type: format!("urn:parlor:{code}"),
+            title,
+            status: status.as_u16(),
+            detail: self.to_string(),
+            code,
+            request_id: scope.as_deref().map_or("", RequestScope::id),
+            errors: if let Self::Invalid(faults) = &self { faults } else { &[] },
+            active_run_id: if let Self::ConversationBusy { active } = &self { Some(*active) } else { None },
+            retry_after_seconds: self.retry_after(),
+            run_id: if let Self::RunFailed { run, .. } = &self { Some(*run) } else { None },
+            conversation_id: if let Self::RunFailed { conversation, .. } = &self { Some(*conversation) } else { None },
+        };
+        let body = serde_json::to_string(&problem).unwrap_or_default();
+        let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let mut response = (status, [content_type], body).into_response();
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        if error.is_transient() { Self::StorageUnavailable(error) } else { Self::Internal(error.into()) }
+    }
+}
+
+impl From<StartError> for Problem {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::ShuttingDown => Self::ShuttingDown,
+            StartError::NoSuchConversation => Self::NotFound("conversation"),
+            StartError::Busy { active } => Self::ConversationBusy { active },
+            StartError::KeyReused => Self::KeyReused,
+            StartError::Store(error) => error.into(),
+            StartError::Died(error) => Self::Internal(error.into()),
+        }
+    }
+}
+
+impl From<TaskCallError> for Problem {
+    fn from(error: TaskCallError) -> Self {
+        match error {
+            TaskCallError::Unavailable => Self::ToolsUnavailable,
+            TaskCallError::Tool { code, .. } if code == "task_not_found" => Self::NotFound("task"),
+            TaskCallError::Tool { code, message } if code == "invalid_arguments" => Self::field("body", message),
+            TaskCallError::Tool { .. } => Self::Internal(error.into()),
+            TaskCallError::Invalid(message) => Self::field("body", message),
+        }
+    }
+}
+
+/// Answers for a handler that panicked. What it said goes to the log only.
+pub(super) fn of_panic(panic: Box<dyn Any + Send>) -> Response {
+    let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".into());
+    Problem::Internal(said.into()).into_response()
+}

@@ -1,0 +1,99 @@
+//! A run as the body of an answer: frames as they come, and a comment where nothing comes for a while.
+
+use std::{pin::Pin, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::{Stream, StreamExt, stream};
+use tokio::time::timeout;
+
+use crate::{
+    domain::Event,
+    runs::Heard,
+    wire::{self, Simple, Wrapping},
+};
+
+/// What a run sounds like.
+type Listening = Pin<Box<dyn Stream<Item = Heard> + Send>>;
+
+/// Tells proxies not to hold frames back.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Answers with a run in the native format.
+pub(super) fn native(heard: Listening, heartbeat: Duration) -> Response {
+    let frames = heard.map(|(id, event)| {
+        let mut frame = wire::frame(id, &event);
+        if matches!(*event, Event::Ended(_)) {
+            frame.push_str(wire::DONE);
+        }
+        frame
+    });
+    let first = stream::iter([wire::RETRY.to_owned()]);
+    answer("text/event-stream", with_heartbeat(first.chain(frames).boxed(), heartbeat))
+}
+
+/// Answers with the text of a run in the simple events of older clients.
+pub(super) fn simple(heard: Listening, heartbeat: Duration) -> Response {
+    let mut simple = Simple::new(Wrapping::Events);
+    let frames = heard.map(move |(_, event)| simple.render(&event)).filter(|frame| {
+        let is_something = !frame.is_empty();
+        async move { is_something }
+    });
+    let first = stream::iter([wire::RETRY.to_owned()]);
+    answer("text/event-stream", with_heartbeat(first.chain(frames).boxed(), heartbeat))
+}
+
+/// Answers with the bare text of a run as it is typed.
+pub(super) fn plain(heard: Listening) -> Response {
+    let mut simple = Simple::new(Wrapping::Bare);
+    let pieces = heard.map(move |(_, event)| simple.render(&event)).filter(|piece| {
+        let is_something = !piece.is_empty();
+        async move { is_something }
+    });
+    answer("text/plain; charset=utf-8", pieces.boxed())
+}
+
+fn answer(content_type: &'static str, frames: Pin<Box<dyn Stream<Item = String> + Send>>) -> Response {
+    let body = Body::from_stream(frames.map(|frame| Ok::<_, std::convert::Infallible>(Bytes::from(frame))));
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform")),
+        (ACCEL_BUFFERING, HeaderValue::from_static("no")),
+    ];
+    (headers, body).into_response()
+}
+
+/// Puts a comment into every silence of the given length. Dropping the stream drops what it listens to, and nothing
+/// else.
+fn with_heartbeat(
+    frames: Pin<Box<dyn Stream<Item = String> + Send>>,
+    every: Duration,
+) -> Pin<Box<dyn Stream<Item = String> + Send>> {
+    stream::unfold(frames, move |mut frames| async move {
+        match timeout(every, frames.next()).await {
+            Ok(Some(frame)) => Some((frame, frames)),
+            Ok(None) => None,
+            Err(_silence) => Some((wire::HEARTBEAT.to_owned(), frames)),
+        }
+    })
+    .boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn every_silence_is_broken_by_a_comment_and_nothing_is_lost_by_it() {
+        let frames = stream::unfold(0_u8, |count| async move {
+            tokio::time::sleep(Duration::from_secs(40)).await;
+            (count < 2).then(|| (format!("frame {count}"), count + 1))
+        });
+        let heard: Vec<String> = with_heartbeat(frames.boxed(), Duration::from_secs(15)).collect().await;
+        let comment = wire::HEARTBEAT;
+        assert_eq!(heard, [comment, comment, "frame 0", comment, comment, "frame 1", comment, comment]);
+    }
+}

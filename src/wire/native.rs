@@ -1,0 +1,194 @@
+//! The native format: server-sent events with an id, a name and one line of JSON.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::shapes::{NoticeOut, RunErrorOut, UsageOut};
+use crate::domain::{CallId, ConversationId, End, Event, EventId, ItemId, RunId, RunStatus};
+
+/// The first frame of a stream: how long a client waits before it reconnects, in milliseconds.
+pub const RETRY: &str = "retry: 1000\n\n";
+
+/// The last frame of a stream that heard the run's end.
+pub const DONE: &str = "data: [DONE]\n\n";
+
+/// A comment that keeps proxies from hanging up while nothing happens.
+pub const HEARTBEAT: &str = ": keep-alive\n\n";
+
+/// The data of an event. Fields only ever grow.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum EventOut<'a> {
+    RunCreated {
+        run_id: RunId,
+        conversation_id: ConversationId,
+        user_message_id: ItemId,
+        provider: &'a str,
+        model: &'a str,
+        attempt: i32,
+    },
+    MessageDelta {
+        message_id: ItemId,
+        delta: &'a str,
+    },
+    MessageCompleted {
+        message_id: ItemId,
+        content: &'a str,
+        incomplete: bool,
+    },
+    ToolStarted {
+        message_id: ItemId,
+        call_id: CallId,
+        server: &'a str,
+        name: &'a str,
+        arguments: &'a Map<String, Value>,
+    },
+    ToolCompleted {
+        message_id: ItemId,
+        call_id: CallId,
+        server: &'a str,
+        name: &'a str,
+        status: &'static str,
+        is_error: bool,
+        result: &'a Value,
+        truncated: bool,
+        duration_ms: Option<u64>,
+    },
+    Notice(NoticeOut),
+    Ended {
+        run_id: RunId,
+        usage: UsageOut,
+        #[serde(flatten)]
+        error: Option<RunErrorOut>,
+    },
+}
+
+/// Renders an event as one frame.
+pub fn frame(id: EventId, event: &Event) -> String {
+    let data = serde_json::to_string(&EventOut::from(event)).unwrap_or_default();
+    format!("id: {id}\nevent: {}\ndata: {data}\n\n", name(event))
+}
+
+/// Returns the name of an event.
+const fn name(event: &Event) -> &'static str {
+    match event {
+        Event::RunCreated { .. } => "run.created",
+        Event::MessageDelta { .. } => "message.delta",
+        Event::MessageCompleted { .. } => "message.completed",
+        Event::ToolStarted { .. } => "tool.started",
+        Event::ToolCompleted { .. } => "tool.completed",
+        Event::Notice(_) => "notice",
+        Event::Ended(end) => match end.status {
+            RunStatus::Completed => "run.completed",
+            RunStatus::Failed | RunStatus::Running => "run.failed",
+            RunStatus::Cancelled => "run.cancelled",
+            RunStatus::AwaitingApproval => "run.awaiting_approval",
+        },
+    }
+}
+
+impl<'a> From<&'a Event> for EventOut<'a> {
+    fn from(event: &'a Event) -> Self {
+        match event {
+            Event::RunCreated { run_id, conversation_id, user_message_id, provider, model, attempt } => {
+                Self::RunCreated {
+                    run_id: *run_id,
+                    conversation_id: *conversation_id,
+                    user_message_id: *user_message_id,
+                    provider,
+                    model,
+                    attempt: *attempt,
+                }
+            }
+            Event::MessageDelta { message_id, delta } => Self::MessageDelta { message_id: *message_id, delta },
+            Event::MessageCompleted { message_id, content, incomplete } => {
+                Self::MessageCompleted { message_id: *message_id, content, incomplete: *incomplete }
+            }
+            Event::ToolStarted { message_id, call } => Self::ToolStarted {
+                message_id: *message_id,
+                call_id: call.id,
+                server: &call.server,
+                name: &call.name,
+                arguments: &call.arguments,
+            },
+            Event::ToolCompleted { message_id, result } => Self::ToolCompleted {
+                message_id: *message_id,
+                call_id: result.call_id,
+                server: &result.server,
+                name: &result.name,
+                status: result.status.as_str(),
+                is_error: result.status.is_error(),
+                result: &result.result,
+                truncated: result.truncated,
+                duration_ms: result.duration_ms,
+            },
+            Event::Notice(notice) => Self::Notice(notice.clone().into()),
+            Event::Ended(End { run_id, failure, usage, .. }) => {
+                Self::Ended { run_id: *run_id, usage: (*usage).into(), error: failure.map(RunErrorOut::from) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{CallStatus, NoticeCode, RunFailure, ToolCall, ToolResult, Usage};
+
+    fn id<T: From<Uuid>>(number: u128) -> T {
+        Uuid::from_u128(number).into()
+    }
+
+    fn call() -> ToolCall {
+        ToolCall {
+            id: id(3),
+            provider_id: "call_x".into(),
+            server: "tasks".into(),
+            name: "add_task".into(),
+            arguments: serde_json::from_str(r#"{"title":"buy milk"}"#).unwrap(),
+            unparsed: None,
+            provider_meta: None,
+        }
+    }
+
+    fn end(status: RunStatus, failure: Option<RunFailure>) -> Event {
+        Event::Ended(End { run_id: id(1), status, failure, usage: Usage::default() })
+    }
+
+    #[test]
+    fn every_event_has_the_name_and_the_fields_of_the_contract() {
+        let result = ToolResult { duration_ms: Some(4), ..ToolResult::without_output(&call(), CallStatus::Ok, "Done") };
+        let events = [
+            Event::RunCreated {
+                run_id: id(1),
+                conversation_id: id(2),
+                user_message_id: id(4),
+                provider: "demo".into(),
+                model: "demo".into(),
+                attempt: 1,
+            },
+            Event::Notice(NoticeCode::ReplyTruncated.notice()),
+            Event::MessageDelta { message_id: id(5), delta: "\n\ndata: \u{1f600}\r\u{2028}".into() },
+            Event::MessageCompleted { message_id: id(5), content: "hi".into(), incomplete: false },
+            Event::ToolStarted { message_id: id(5), call: call() },
+            Event::ToolCompleted { message_id: id(5), result },
+            end(RunStatus::Completed, None),
+            end(RunStatus::Failed, Some(RunFailure::ModelUpstream)),
+            end(RunStatus::Cancelled, None),
+        ];
+        let frames: String = (1_i64..).zip(&events).map(|(id, event)| frame(id.into(), event)).collect();
+        insta::assert_snapshot!(frames);
+    }
+
+    #[test]
+    fn whatever_a_delta_holds_it_is_one_line_that_reads_back_the_same() {
+        let delta = "\n\ndata: x\r\nid: 9\u{0085}\u{2028}\u{1f600}";
+        let frame = frame(7.into(), &Event::MessageDelta { message_id: id(5), delta: delta.into() });
+        let lines: Vec<&str> = frame.trim_end_matches('\n').split('\n').collect();
+        assert_eq!(lines[..2], ["id: 7", "event: message.delta"]);
+        let data: Value = serde_json::from_str(lines[2].strip_prefix("data: ").unwrap()).unwrap();
+        assert_eq!((data["delta"].as_str(), lines.len()), (Some(delta), 3));
+    }
+}

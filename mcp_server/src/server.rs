@@ -1,7 +1,8 @@
 //! The tools behind the protocol: for whom is a call, what does it ask, do it, answer it.
 
-use std::{sync::Arc, time::Instant};
+use std::{error::Error, sync::Arc, time::Instant};
 
+use parlor_db::DbError;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -15,7 +16,8 @@ use tracing::Instrument as _;
 
 use crate::{
     identity::{CALL_KEY, CallKey, Trust, USER_KEY},
-    store::{ArgumentsHash, Mark, TaskStore},
+    settings::Access,
+    store::{ArgumentsHash, Mark, StoreError, TaskStore},
     tools::{Answer, Code, Refusal, Request, ToolName},
 };
 
@@ -29,19 +31,9 @@ const TRACE_KEY: &str = "traceparent";
 /// The longest trace parent; a well-formed one has 55 characters.
 const TRACE_LIMIT: usize = 64;
 
-/// What callers may do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Access {
-    /// Every tool.
-    #[default]
-    Full,
-    /// Only the tools that change nothing.
-    ReadOnly,
-}
-
 /// The task server, for any transport. Cloning is cheap.
 #[derive(Clone)]
-pub struct TaskServer {
+pub(crate) struct TaskServer {
     store: TaskStore,
     trust: Trust,
     access: Access,
@@ -50,8 +42,8 @@ pub struct TaskServer {
 
 impl TaskServer {
     /// Serves the tasks of a store.
-    pub fn new(store: TaskStore, trust: Trust, access: Access) -> Self {
-        let tools = ToolName::ALL.into_iter().filter(|tool| access.allows(*tool));
+    pub(crate) fn new(store: TaskStore, trust: Trust, access: Access) -> Self {
+        let tools = ToolName::ALL.into_iter().filter(|tool| allows(access, *tool));
         Self { store, trust, access, tools: tools.map(ToolName::definition).collect() }
     }
 
@@ -64,17 +56,19 @@ impl TaskServer {
         meta: &RequestMetaObject,
     ) -> Result<Answer, Refusal> {
         let user = self.trust.user(meta.get(USER_KEY))?;
-        if !self.access.allows(tool) {
+        if !allows(self.access, tool) {
             let message = format!("{} is not available: this server only reads", tool.as_str());
             return Err(Refusal::new(Code::ReadOnly, message));
         }
         let key = call_key(meta)?;
         match Request::parse(tool, arguments)? {
-            Request::List(filter) => Ok(Answer::Listed(self.store.list(&user, &filter).await?)),
+            Request::List(filter) => {
+                Ok(Answer::Listed(self.store.list(&user, &filter).await.map_err(refuse)?))
+            }
             Request::Change(change) => {
                 let arguments = ArgumentsHash::of(arguments);
                 let mark = key.map(|key| Mark { key, tool: tool.as_str(), arguments });
-                Ok(Answer::Changed(tool, self.store.change(&user, change, mark).await?))
+                Ok(Answer::Changed(tool, self.store.change(&user, change, mark).await.map_err(refuse)?))
             }
         }
     }
@@ -101,7 +95,7 @@ impl ServerHandler for TaskServer {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let Some(tool) = ToolName::find(&request.name) else {
-            return Err(ErrorData::invalid_params("tool not found", None));
+            return Err(ErrorData::invalid_params("there is no such tool; tools/list names them all", None));
         };
         let span =
             tracing::info_span!("tool_call", tool.name = tool.as_str(), traceparent = trace(&context.meta));
@@ -118,13 +112,25 @@ impl ServerHandler for TaskServer {
     }
 }
 
-impl Access {
-    const fn allows(self, tool: ToolName) -> bool {
-        match self {
-            Self::Full => true,
-            Self::ReadOnly => tool.is_read_only(),
+const fn allows(access: Access, tool: ToolName) -> bool {
+    match access {
+        Access::Full => true,
+        Access::ReadOnly => tool.is_read_only(),
+    }
+}
+
+/// Tells a failure of the store. What the caller must not see is logged here, once.
+fn refuse(error: StoreError) -> Refusal {
+    match &error {
+        StoreError::TaskNotFound(_) | StoreError::AmbiguousTitle { .. } | StoreError::CallKeyReused => {}
+        StoreError::Db(DbError::Unavailable { .. }) => {
+            tracing::warn!(error = &error as &dyn Error, "the task database is unavailable");
+        }
+        StoreError::Unreadable(_) | StoreError::Db(DbError::Refused(_) | DbError::Panicked) => {
+            tracing::error!(error = &error as &dyn Error, "a task tool failed");
         }
     }
+    error.into()
 }
 
 fn result(outcome: Result<Answer, Refusal>) -> Result<CallToolResult, ErrorData> {

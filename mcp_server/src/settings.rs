@@ -4,7 +4,7 @@ use std::path::Path;
 
 use parlor_db::DatabaseUrl;
 
-use crate::{identity::UserId, server::Access};
+use crate::identity::UserId;
 
 /// The variable that names the database.
 const DATABASE: &str = "TASKS_DATABASE_URL";
@@ -39,6 +39,16 @@ pub enum Mode {
         /// Whose tasks these are.
         user: UserId,
     },
+}
+
+/// What callers may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Every tool.
+    #[default]
+    Full,
+    /// Only the tools that change nothing.
+    ReadOnly,
 }
 
 /// How the server was launched.

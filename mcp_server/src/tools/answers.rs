@@ -11,7 +11,7 @@ use crate::task::{Page, Priority, Status, Task};
 
 /// The outcome of a call that did what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// A task as it is after a change, or as it was before it was deleted.
     Changed(ToolName, Task),
     /// A page of tasks.
@@ -20,49 +20,49 @@ pub enum Answer {
 
 /// A task, as it is sent.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct TaskOut {
+pub(crate) struct TaskOut {
     /// The number of the task, to be used in further calls.
-    pub number: i64,
+    pub(crate) number: i64,
     /// The title.
-    pub title: String,
+    pub(crate) title: String,
     /// The description, if there is one.
     #[schemars(schema_with = "nullable::<String>")]
-    pub description: Option<String>,
+    pub(crate) description: Option<String>,
     /// Whether it is done.
-    pub status: Status,
+    pub(crate) status: Status,
     /// How urgent it is.
-    pub priority: Priority,
+    pub(crate) priority: Priority,
     /// When it was added.
-    pub created_at: DateTime<Utc>,
+    pub(crate) created_at: DateTime<Utc>,
     /// When it was last changed.
-    pub updated_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
     /// When it was completed, if it is.
     #[schemars(schema_with = "nullable::<DateTime<Utc>>")]
-    pub completed_at: Option<DateTime<Utc>>,
+    pub(crate) completed_at: Option<DateTime<Utc>>,
 }
 
 /// The result of the tools that change something.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct ChangedOut {
+pub(crate) struct ChangedOut {
     /// The task after the change; a deleted one as it last was.
-    pub task: TaskOut,
+    pub(crate) task: TaskOut,
 }
 
 /// The result of `list_tasks`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct ListOut {
+pub(crate) struct ListOut {
     /// The tasks, by number ascending.
-    pub tasks: Vec<TaskOut>,
+    pub(crate) tasks: Vec<TaskOut>,
     /// What to pass as `after` for the next page; null on the last one.
     #[schemars(schema_with = "nullable::<i64>")]
-    pub next_after: Option<i64>,
+    pub(crate) next_after: Option<i64>,
     /// How many tasks there are on all pages.
-    pub total: i64,
+    pub(crate) total: i64,
 }
 
 impl Answer {
     /// Makes the result that is sent.
-    pub fn into_result(self) -> Result<CallToolResult, serde_json::Error> {
+    pub(crate) fn into_result(self) -> Result<CallToolResult, serde_json::Error> {
         let text = self.sentence();
         let json = match self {
             Self::Changed(_, task) => serde_json::to_value(ChangedOut { task: task.into() })?,
@@ -72,7 +72,7 @@ impl Answer {
     }
 
     /// Says in words what happened.
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         match self {
             Self::Listed(page) => list_sentence(page),
             Self::Changed(tool, task) => {
@@ -94,7 +94,7 @@ impl Answer {
 
 impl Refusal {
     /// Makes the result that is sent.
-    pub fn into_result(self) -> Result<CallToolResult, serde_json::Error> {
+    pub(crate) fn into_result(self) -> Result<CallToolResult, serde_json::Error> {
         let json: Value = serde_json::to_value(&self)?;
         Ok(result(CallToolResult::structured_error(json), self.message))
     }

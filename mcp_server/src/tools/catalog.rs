@@ -6,7 +6,7 @@ use super::{ChangedOut, ListOut, ToolName, inputs, schemas};
 
 impl ToolName {
     /// Makes the entry of the tool in `tools/list`.
-    pub fn definition(self) -> Tool {
+    pub(crate) fn definition(self) -> Tool {
         let input = match self {
             Self::AddTask => schemas::of::<inputs::AddTask>(),
             Self::ListTasks => schemas::of::<inputs::ListTasks>(),

@@ -8,13 +8,13 @@ mod refusal;
 mod requests;
 mod schemas;
 
-pub use answers::{Answer, ChangedOut, ListOut, TaskOut};
-pub use refusal::{Code, Refusal};
-pub use requests::Request;
+pub(crate) use answers::{Answer, ChangedOut, ListOut};
+pub(crate) use refusal::{Code, Refusal};
+pub(crate) use requests::Request;
 
 /// A tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ToolName {
+pub(crate) enum ToolName {
     /// Adds a task.
     AddTask,
     /// Lists tasks.
@@ -31,7 +31,7 @@ pub enum ToolName {
 
 impl ToolName {
     /// All tools, in the order in which they are listed. It never changes: a model's cached prompt begins with it.
-    pub const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::AddTask,
         Self::ListTasks,
         Self::CompleteTask,
@@ -41,12 +41,12 @@ impl ToolName {
     ];
 
     /// Finds the tool of a name.
-    pub fn find(name: &str) -> Option<Self> {
+    pub(crate) fn find(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|tool| tool.as_str() == name)
     }
 
     /// Returns the name that callers use.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::AddTask => "add_task",
             Self::ListTasks => "list_tasks",
@@ -58,7 +58,7 @@ impl ToolName {
     }
 
     /// Tells whether the tool only reads.
-    pub const fn is_read_only(self) -> bool {
+    pub(crate) const fn is_read_only(self) -> bool {
         match self {
             Self::ListTasks => true,
             Self::AddTask | Self::CompleteTask | Self::DeleteTask | Self::UpdateTask | Self::SetPriority => {

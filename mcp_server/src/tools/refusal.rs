@@ -9,19 +9,23 @@ use crate::{identity::NoIdentity, invalid::Invalid, store::StoreError};
 /// The longest message, in characters. It may quote what the caller sent.
 const MESSAGE_LIMIT: usize = 1000;
 
+/// What is said when the database did not answer: a change may have been made all the same.
+const UNAVAILABLE: &str = "the tasks cannot be reached at the moment; if this was a change, list the tasks before trying \
+                           again, to see whether it was made";
+
 /// Why a call did nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// For programs.
-    pub code: Code,
+    pub(crate) code: Code,
     /// For models and people: what is wrong and how to put it right.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// The kinds of refusal. Their names are part of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Code {
+pub(crate) enum Code {
     /// No task fits the selector.
     TaskNotFound,
     /// Several tasks fit the text.
@@ -42,7 +46,7 @@ pub enum Code {
 
 impl Refusal {
     /// Makes a refusal, cutting a message that is too long.
-    pub fn new(code: Code, message: impl AsRef<str>) -> Self {
+    pub(crate) fn new(code: Code, message: impl AsRef<str>) -> Self {
         let message = message.as_ref();
         let cut = message.char_indices().nth(MESSAGE_LIMIT).and_then(|(end, _)| message.get(..end));
         Self { code, message: cut.map_or_else(|| message.to_owned(), |cut| format!("{cut}…")) }
@@ -61,33 +65,17 @@ impl From<NoIdentity> for Refusal {
     }
 }
 
-/// Tells the failure of the store, and logs what the caller must not see.
+/// Tells a failure without what is inside it.
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        let code = match &error {
-            StoreError::TaskNotFound(_) => Code::TaskNotFound,
-            StoreError::AmbiguousTitle { .. } => Code::AmbiguousTitle,
-            StoreError::CallKeyReused => Code::CallKeyReused,
-            StoreError::Db(DbError::Unavailable { .. }) => Code::StorageUnavailable,
+        match &error {
+            StoreError::TaskNotFound(_) => Self::new(Code::TaskNotFound, error.to_string()),
+            StoreError::AmbiguousTitle { .. } => Self::new(Code::AmbiguousTitle, error.to_string()),
+            StoreError::CallKeyReused => Self::new(Code::CallKeyReused, error.to_string()),
+            StoreError::Db(DbError::Unavailable { .. }) => Self::new(Code::StorageUnavailable, UNAVAILABLE),
             StoreError::Unreadable(_) | StoreError::Db(DbError::Refused(_) | DbError::Panicked) => {
-                Code::Internal
+                Self::new(Code::Internal, "something went wrong on our side")
             }
-        };
-        match code {
-            Code::StorageUnavailable => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the task database is unavailable");
-                Self::new(code, "the tasks cannot be reached at the moment; try again in a while")
-            }
-            Code::Internal => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a task tool failed");
-                Self::new(code, "something went wrong on our side")
-            }
-            Code::TaskNotFound
-            | Code::AmbiguousTitle
-            | Code::InvalidArguments
-            | Code::NoIdentity
-            | Code::CallKeyReused
-            | Code::ReadOnly => Self::new(code, error.to_string()),
         }
     }
 }

@@ -22,7 +22,7 @@ const MOST: i64 = 100;
 
 /// What a call asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub(crate) enum Request {
     /// To read.
     List(Filter),
     /// To change.
@@ -31,7 +31,7 @@ pub enum Request {
 
 impl Request {
     /// Reads the arguments of a call of a tool.
-    pub fn parse(tool: ToolName, arguments: &JsonObject) -> Result<Self, Refusal> {
+    pub(crate) fn parse(tool: ToolName, arguments: &JsonObject) -> Result<Self, Refusal> {
         if arguments.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
             return Err(Refusal::new(
                 Code::InvalidArguments,

@@ -6,7 +6,8 @@ use parlor_db::DbError;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, JsonObject, ListToolsResult,
+        CallToolRequestMethod, CallToolRequestParams, CallToolResponse, CallToolResult, ConstString as _,
+        CustomRequest, CustomResult, ErrorCode, Implementation, JsonObject, ListToolsResult,
         PaginatedRequestParams, RequestMetaObject, ServerCapabilities, ServerConfig, Tool,
     },
     service::RequestContext,
@@ -65,10 +66,10 @@ impl TaskServer {
             Request::List(filter) => {
                 Ok(Answer::Listed(self.store.list(&user, &filter).await.map_err(refuse)?))
             }
-            Request::Change(change) => {
+            Request::Change(deed, change) => {
                 let arguments = ArgumentsHash::of(arguments);
                 let mark = key.map(|key| Mark { key, tool: tool.as_str(), arguments });
-                Ok(Answer::Changed(tool, self.store.change(&user, change, mark).await.map_err(refuse)?))
+                Ok(Answer::Changed(deed, self.store.change(&user, change, mark).await.map_err(refuse)?))
             }
         }
     }
@@ -110,6 +111,22 @@ impl ServerHandler for TaskServer {
         let outcome = answered.instrument(span).await;
         Ok(result(outcome)?.into())
     }
+
+    /// Answers what the protocol library could not read. A call whose arguments are no object arrives here; it gets
+    /// the same refusal as every other call with wrong arguments.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let arguments = request.params.as_ref().and_then(|params| params.get("arguments"));
+        let is_about_arguments = arguments.is_some_and(|arguments| !arguments.is_object());
+        if request.method != CallToolRequestMethod::VALUE || !is_about_arguments {
+            return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None));
+        }
+        let refusal = Refusal::new(Code::InvalidArguments, "`arguments` must be a JSON object");
+        json(&result(Err(refusal))?).map(CustomResult::new)
+    }
 }
 
 const fn allows(access: Access, tool: ToolName) -> bool {
@@ -138,7 +155,17 @@ fn result(outcome: Result<Answer, Refusal>) -> Result<CallToolResult, ErrorData>
         Ok(answer) => answer.into_result(),
         Err(refusal) => refusal.into_result(),
     };
-    result.map_err(|_| ErrorData::internal_error("the result cannot be written as JSON", None))
+    result.map_err(unwritable)
+}
+
+fn json(result: &CallToolResult) -> Result<Value, ErrorData> {
+    serde_json::to_value(result).map_err(unwritable)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands behind map_err")]
+fn unwritable(error: serde_json::Error) -> ErrorData {
+    tracing::error!(error = &error as &dyn Error, "a result cannot be written as JSON");
+    ErrorData::internal_error("the result cannot be written as JSON", None)
 }
 
 fn call_key(meta: &RequestMetaObject) -> Result<Option<CallKey>, Refusal> {

@@ -6,14 +6,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Refusal, ToolName, schemas::nullable};
+use super::{Deed, Refusal, schemas::nullable};
 use crate::task::{Page, Priority, Status, Task};
 
 /// The outcome of a call that did what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// A task as it is after a change, or as it was before it was deleted.
-    Changed(ToolName, Task),
+    Changed(Deed, Task),
     /// A page of tasks.
     Listed(Page),
 }
@@ -75,14 +75,14 @@ impl Answer {
     pub(crate) fn sentence(&self) -> String {
         match self {
             Self::Listed(page) => list_sentence(page),
-            Self::Changed(tool, task) => {
+            Self::Changed(deed, task) => {
                 let (title, priority) = (&task.title, task.priority.as_str());
-                match tool {
-                    ToolName::AddTask => format!("Task created: {title} (Priority: {priority})"),
-                    ToolName::CompleteTask => format!("Task completed: {title}"),
-                    ToolName::DeleteTask => format!("Task deleted: {title}"),
-                    ToolName::SetPriority => format!("Priority changed: {title} (Priority: {priority})"),
-                    ToolName::UpdateTask | ToolName::ListTasks => {
+                match deed {
+                    Deed::Created => format!("Task created: {title} (Priority: {priority})"),
+                    Deed::Completed => format!("Task completed: {title}"),
+                    Deed::Deleted => format!("Task deleted: {title}"),
+                    Deed::Prioritized => format!("Priority changed: {title} (Priority: {priority})"),
+                    Deed::Updated => {
                         let status = task.status.as_str();
                         format!("Task updated: {title} (Priority: {priority}, {status})")
                     }

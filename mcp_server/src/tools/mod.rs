@@ -10,7 +10,7 @@ mod schemas;
 
 pub(crate) use answers::{Answer, ChangedOut, ListOut};
 pub(crate) use refusal::{Code, Refusal};
-pub(crate) use requests::Request;
+pub(crate) use requests::{Deed, Request};
 
 /// A tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

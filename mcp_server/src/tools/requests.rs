@@ -25,8 +25,23 @@ const MOST: i64 = 100;
 pub(crate) enum Request {
     /// To read.
     List(Filter),
-    /// To change.
-    Change(Change),
+    /// To change, and how the change is to be told.
+    Change(Deed, Change),
+}
+
+/// What a changing tool does, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// Added.
+    Created,
+    /// Marked as done.
+    Completed,
+    /// Deleted.
+    Deleted,
+    /// Changed in some part.
+    Updated,
+    /// Given another priority.
+    Prioritized,
 }
 
 impl Request {
@@ -39,22 +54,22 @@ impl Request {
             ));
         }
         Ok(match tool {
-            ToolName::AddTask => Self::Change(add(read(tool, arguments)?)?),
+            ToolName::AddTask => Self::Change(Deed::Created, add(read(tool, arguments)?)?),
             ToolName::ListTasks => Self::List(filter(read(tool, arguments)?)?),
             ToolName::CompleteTask => {
                 let OneTask { number, title_contains } = read(tool, arguments)?;
                 let done = Edit { status: Some(Status::Completed), ..Edit::default() };
-                Self::Change(Change::Edit(selector(number, title_contains)?, done))
+                Self::Change(Deed::Completed, Change::Edit(selector(number, title_contains)?, done))
             }
             ToolName::DeleteTask => {
                 let OneTask { number, title_contains } = read(tool, arguments)?;
-                Self::Change(Change::Delete(selector(number, title_contains)?))
+                Self::Change(Deed::Deleted, Change::Delete(selector(number, title_contains)?))
             }
-            ToolName::UpdateTask => Self::Change(update(read(tool, arguments)?)?),
+            ToolName::UpdateTask => Self::Change(Deed::Updated, update(read(tool, arguments)?)?),
             ToolName::SetPriority => {
                 let SetPriority { number, title_contains, priority } = read(tool, arguments)?;
                 let edit = Edit { priority: Some(priority), ..Edit::default() };
-                Self::Change(Change::Edit(selector(number, title_contains)?, edit))
+                Self::Change(Deed::Prioritized, Change::Edit(selector(number, title_contains)?, edit))
             }
         })
     }

@@ -137,6 +137,24 @@ async fn at_the_end_of_its_input_it_finishes_what_is_in_flight_and_exits_with_ze
 }
 
 #[tokio::test]
+async fn a_call_that_is_repeated_after_a_crash_has_one_effect() {
+    let mut wire = Wire::supervised().await;
+    for round in 1..=10 {
+        let meta = json!({ "dev.parlor/user-id": "ada", "dev.parlor/call-key": uuid::Uuid::now_v7() });
+        let params = json!({ "name": "add_task", "arguments": { "title": "milk" }, "_meta": meta });
+        wire.send("tools/call", params.clone()).await;
+        // Some die before the commit and some after it.
+        if round % 2 == 0 {
+            wire.next().await;
+        }
+        wire.restart().await;
+        let repeated = wire.ask("tools/call", params).await;
+        assert_eq!(repeated["result"]["structuredContent"]["task"]["number"], round);
+        assert_eq!(wire.titles("ada").await.len(), usize::try_from(round).unwrap());
+    }
+}
+
+#[tokio::test]
 async fn it_ends_as_well_if_nobody_ever_spoke() {
     for wire in [Wire::supervised().await, Wire::alone("ada")] {
         let (status, _) = tokio::time::timeout(PROMPTLY, wire.end()).await.expect("promptly");

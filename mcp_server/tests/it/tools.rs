@@ -105,6 +105,18 @@ async fn a_tool_that_does_not_exist_is_a_fault_of_the_protocol() {
 }
 
 #[tokio::test]
+async fn arguments_that_are_no_object_are_refused_like_all_wrong_ones() {
+    let mut wire = Wire::supervised().await;
+    for arguments in [json!("title"), json!([]), json!(7)] {
+        let result = wire.call("ada", "add_task", arguments).await;
+        assert_eq!(
+            (code(&result), text(&result)),
+            ("invalid_arguments", "`arguments` must be a JSON object")
+        );
+    }
+}
+
+#[tokio::test]
 async fn null_counts_as_absent() {
     let mut wire = Wire::supervised().await;
     let arguments = json!({ "title": "milk", "description": null, "priority": null });

@@ -99,6 +99,15 @@ impl Wire {
         Self { child, folder, input, output, last_id: 0 }
     }
 
+    /// Kills the server where it stands and starts another on the same tasks.
+    pub(crate) async fn restart(&mut self) {
+        self.child.kill().await.unwrap();
+        let mut child = command(self.folder.path()).arg("--supervised").spawn().unwrap();
+        self.input = child.stdin.take();
+        self.output = BufReader::new(child.stdout.take().unwrap()).lines();
+        self.child = child;
+    }
+
     /// Writes a line as it is.
     pub(crate) async fn line(&mut self, text: &str) {
         let input = self.input.as_mut().unwrap();

@@ -155,16 +155,15 @@ fn result(outcome: Result<Answer, Refusal>) -> Result<CallToolResult, ErrorData>
         Ok(answer) => answer.into_result(),
         Err(refusal) => refusal.into_result(),
     };
-    result.map_err(unwritable)
+    result.map_err(|error| unwritable(&error))
 }
 
 fn json(result: &CallToolResult) -> Result<Value, ErrorData> {
-    serde_json::to_value(result).map_err(unwritable)
+    serde_json::to_value(result).map_err(|error| unwritable(&error))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it stands behind map_err")]
-fn unwritable(error: serde_json::Error) -> ErrorData {
-    tracing::error!(error = &error as &dyn Error, "a result cannot be written as JSON");
+fn unwritable(error: &serde_json::Error) -> ErrorData {
+    tracing::error!(error = error as &dyn Error, "a result cannot be written as JSON");
     ErrorData::internal_error("the result cannot be written as JSON", None)
 }
 

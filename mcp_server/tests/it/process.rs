@@ -1,6 +1,6 @@
 //! The real process over real pipes: whom it serves, what it survives, how it ends.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use parlor_db::{DatabaseUrl, Db};
 use rmcp::{
@@ -63,14 +63,14 @@ async fn a_call_for_nobody_is_refused_and_leaves_no_row() {
         let result = wire.call_with(meta, "add_task", json!({ "title": "milk" })).await;
         assert_eq!(code(&result), "no_identity");
     }
-    assert_eq!(rows(&wire).await, [0, 0, 0]);
+    assert_eq!(rows(wire.folder.path()).await, [0, 0, 0]);
     wire.call("ada", "add_task", json!({ "title": "milk" })).await;
-    assert_eq!(rows(&wire).await, [1, 1, 0]);
+    assert_eq!(rows(wire.folder.path()).await, [1, 1, 0]);
 }
 
 /// Counts the rows of every table.
-async fn rows(wire: &Wire) -> Vec<i64> {
-    let url = DatabaseUrl::parse("sqlite://tasks.db", wire.folder.path()).unwrap();
+async fn rows(folder: &Path) -> Vec<i64> {
+    let url = DatabaseUrl::parse("sqlite://tasks.db", folder).unwrap();
     let db = Db::open(&url, 2);
     let mut counts = Vec::new();
     for table in ["tasks", "task_counters", "tool_effects"] {
@@ -152,6 +152,19 @@ async fn a_call_that_is_repeated_after_a_crash_has_one_effect() {
         assert_eq!(repeated["result"]["structuredContent"]["task"]["number"], round);
         assert_eq!(wire.titles("ada").await.len(), usize::try_from(round).unwrap());
     }
+}
+
+#[tokio::test]
+async fn a_call_that_its_host_gives_up_is_finished_all_the_same() {
+    let mut wire = Wire::supervised().await;
+    let meta = json!({ "dev.parlor/user-id": "ada" });
+    let params = json!({ "name": "add_task", "arguments": { "title": "milk" }, "_meta": meta });
+    let id = wire.send("tools/call", params).await;
+    let cancelled =
+        json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": id } });
+    wire.line(&cancelled.to_string()).await;
+    let folder = wire.end_and_keep().await;
+    assert_eq!(rows(folder.path()).await, [1, 1, 0]);
 }
 
 #[tokio::test]

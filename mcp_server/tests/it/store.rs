@@ -1,9 +1,10 @@
 //! Tasks on real databases: numbers, lists, isolation, and texts that come back as they went in.
 
+use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
-use parlor_db::on_both;
+use parlor_db::{Db, on_both};
 use parlor_tasks::{
-    store::StoreError,
+    store::{StoreError, TaskStore},
     task::{Change, Description, Edit, Filter, NewTask, Priority, Selector, Status, Title},
 };
 
@@ -153,6 +154,17 @@ on_both! { all_migrations();
             assert_eq!(ada.does(complete(Selector::Title(text.into()))).await.number, task.number, "{text}");
         }
         assert_eq!(stored.len(), CORPUS.len());
+    }
+
+    async fn times_come_from_the_clock_and_keep_their_microseconds(place: Place) {
+        fn noon() -> DateTime<Utc> {
+            DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap()
+        }
+        let ada = Ada { store: TaskStore::with_clock(Db::open(&place.url, 2), noon), ..Ada::at(&place) };
+        ada.adds(&["milk"]).await;
+        ada.does(complete(Selector::Number(1))).await;
+        let task = &ada.page(everything()).await.tasks[0];
+        assert_eq!([task.created_at, task.updated_at, task.completed_at.unwrap()], [noon(); 3]);
     }
 
     async fn sixteen_writers_at_once_never_meet_a_locked_database(place: Place) {

@@ -178,6 +178,16 @@ impl Wire {
 
     /// Closes the server's input and waits for its end. What it still had to say is returned, too.
     pub(crate) async fn end(mut self) -> (ExitStatus, Vec<Value>) {
+        self.finish().await
+    }
+
+    /// Ends the server and returns the folder with its tasks.
+    pub(crate) async fn end_and_keep(mut self) -> TempDir {
+        assert!(self.finish().await.0.success());
+        self.folder
+    }
+
+    async fn finish(&mut self) -> (ExitStatus, Vec<Value>) {
         drop(self.input.take());
         let mut rest = Vec::new();
         let ending = async {

@@ -1,0 +1,147 @@
+//! One task at a time: numbering, reading for a change, writing back.
+
+use chrono::{DateTime, Utc};
+use parlor_db::{DbError, Tx};
+use sea_query::{Expr, ExprTrait, LockType, OnConflict, Query, SelectStatement};
+
+use super::{
+    StoreError, fold,
+    schema::{TaskCounters, Tasks},
+    selectors,
+};
+use crate::{
+    identity::UserId,
+    task::{Priority, Selector, Status, Task},
+};
+
+/// A stored task.
+#[derive(sqlx::FromRow)]
+pub(super) struct TaskRow {
+    number: i64,
+    title: String,
+    description: Option<String>,
+    #[sqlx(try_from = "String")]
+    status: Status,
+    #[sqlx(try_from = "String")]
+    priority: Priority,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    completed_at: Option<DateTime<Utc>>,
+}
+
+/// Gives the user's next number. A number that was given is never given again, whatever becomes of its task.
+pub(super) async fn next_number(tx: &mut Tx<'_>, user: &UserId) -> Result<i64, DbError> {
+    let last = Expr::col((TaskCounters::Table, TaskCounters::Last));
+    let next = Query::insert()
+        .into_table(TaskCounters::Table)
+        .columns([TaskCounters::UserId, TaskCounters::Last])
+        .values_panic([user.as_str().into(), 1_i64.into()])
+        .on_conflict(
+            OnConflict::column(TaskCounters::UserId).value(TaskCounters::Last, last.add(1_i64)).to_owned(),
+        )
+        .returning_col(TaskCounters::Last)
+        .to_owned();
+    // Both databases answer an upsert with its row.
+    Ok(tx.find::<(i64,)>(&next).await?.map_or(1, |(number,)| number))
+}
+
+/// Stores a new task.
+pub(super) async fn insert(tx: &mut Tx<'_>, user: &UserId, task: &Task) -> Result<(), DbError> {
+    let mut columns = vec![Tasks::UserId, Tasks::Number, Tasks::CreatedAt];
+    let mut values: Vec<Expr> = vec![user.as_str().into(), task.number.into(), task.created_at.into()];
+    for (column, value) in changing_columns(task) {
+        columns.push(column);
+        values.push(value);
+    }
+    let insert = Query::insert().into_table(Tasks::Table).columns(columns).values_panic(values).to_owned();
+    tx.execute(&insert).await.map(drop)
+}
+
+/// Reads the one task that a selector means, and keeps others from changing it until the transaction ends.
+pub(super) async fn load_for_change(
+    tx: &mut Tx<'_>,
+    user: &UserId,
+    selector: &Selector,
+) -> Result<Task, StoreError> {
+    let number = match selector {
+        Selector::Number(number) => *number,
+        Selector::Title(text) => selectors::number_by_title(tx, user, text).await?,
+    };
+    let one = select(user).and_where(Expr::col(Tasks::Number).eq(number)).lock(LockType::Update).to_owned();
+    let found = tx.find::<TaskRow>(&one).await?;
+    found.map(Task::from).ok_or_else(|| StoreError::TaskNotFound(selector.clone()))
+}
+
+/// Writes a changed task over the old one.
+pub(super) async fn replace(tx: &mut Tx<'_>, user: &UserId, task: &Task) -> Result<(), DbError> {
+    let update = Query::update()
+        .table(Tasks::Table)
+        .values(changing_columns(task))
+        .and_where(Expr::col(Tasks::UserId).eq(user.as_str()))
+        .and_where(Expr::col(Tasks::Number).eq(task.number))
+        .to_owned();
+    tx.execute(&update).await.map(drop)
+}
+
+/// Deletes a task. Its row stays, out of everybody's sight.
+pub(super) async fn delete(
+    tx: &mut Tx<'_>,
+    user: &UserId,
+    number: i64,
+    now: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let update = Query::update()
+        .table(Tasks::Table)
+        .value(Tasks::DeletedAt, now)
+        .and_where(Expr::col(Tasks::UserId).eq(user.as_str()))
+        .and_where(Expr::col(Tasks::Number).eq(number))
+        .to_owned();
+    tx.execute(&update).await.map(drop)
+}
+
+/// Begins to read tasks of a user, without the deleted ones.
+pub(super) fn select(user: &UserId) -> SelectStatement {
+    Query::select()
+        .columns([
+            Tasks::Number,
+            Tasks::Title,
+            Tasks::Description,
+            Tasks::Status,
+            Tasks::Priority,
+            Tasks::CreatedAt,
+            Tasks::UpdatedAt,
+            Tasks::CompletedAt,
+        ])
+        .from(Tasks::Table)
+        .and_where(Expr::col(Tasks::UserId).eq(user.as_str()))
+        .and_where(Expr::col(Tasks::DeletedAt).is_null())
+        .to_owned()
+}
+
+fn changing_columns(task: &Task) -> [(Tasks, Expr); 8] {
+    [
+        (Tasks::Title, task.title.as_str().into()),
+        (Tasks::FoldedTitle, fold(&task.title).into()),
+        (Tasks::Description, task.description.clone().into()),
+        (Tasks::FoldedDescription, task.description.as_deref().map(fold).into()),
+        (Tasks::Status, task.status.as_str().into()),
+        (Tasks::Priority, task.priority.as_str().into()),
+        (Tasks::UpdatedAt, task.updated_at.into()),
+        (Tasks::CompletedAt, task.completed_at.into()),
+    ]
+}
+
+impl From<TaskRow> for Task {
+    fn from(row: TaskRow) -> Self {
+        Self {
+            number: row.number,
+            title: row.title,
+            description: row.description,
+            status: row.status,
+            priority: row.priority,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            completed_at: row.completed_at,
+        }
+    }
+}

@@ -17,7 +17,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{body::Body, endpoint::Endpoint, failure, reply, request};
+use super::{body::Body, decode::Decoder, endpoint::Endpoint, failure, request};
 use crate::{
     domain::{Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest},
     model::{ModelSetupError, Provider, ProviderSettings},
@@ -84,10 +84,10 @@ impl Client {
 
     async fn open(&self, body: Value) -> Result<Body, ModelError> {
         let deadline = Instant::now() + self.first_token_timeout;
-        let reply = reply::Reader::new(self.provider, body.to_string().len());
+        let decoder = Decoder::new(self.provider, body.to_string().len());
         let response = self.send(body, deadline).await?;
         if response.status().is_success() && may_be_a_stream(&response) {
-            return Ok(Body::new(response, reply, deadline, self.idle_timeout));
+            return Ok(Body::new(response, decoder, deadline, self.idle_timeout));
         }
         let (status, headers) = (response.status(), response.headers().clone());
         let said = read_error_body(response).await;

@@ -174,3 +174,115 @@ fn retry_delay(body: &Value) -> Option<Duration> {
     let delay = details.iter().find_map(|detail| detail.get("retryDelay")?.as_str())?;
     Duration::try_from_secs_f64(delay.strip_suffix('s')?.parse().ok()?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use ModelErrorKind::*;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
+    }
+
+    fn kind(status: u16, body: &str) -> ModelErrorKind {
+        of_answer(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes()).kind
+    }
+
+    #[test]
+    fn answers_are_sorted_by_their_plainest_sign() {
+        let table = [
+            (401, r#"{"error":{"message":"Incorrect API key provided","code":"invalid_api_key"}}"#, Auth),
+            (403, "", Auth),
+            (
+                400,
+                r#"[{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT"}}]"#,
+                Auth,
+            ),
+            (402, r#"{"error":{"message":"Insufficient credits","code":402}}"#, Quota),
+            (429, r#"{"error":{"message":"You exceeded your quota","type":"insufficient_quota"}}"#, Quota),
+            (429, r#"{"error":{"message":"Rate limit reached: too many tokens per minute"}}"#, RateLimited),
+            (429, r#"[{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}]"#, RateLimited),
+            (404, "<!doctype html><title>Not Found</title>", NotFound),
+            (404, r#"{"error":{"message":"No endpoints found for x:free.","code":404}}"#, NotFound),
+            (400, r#"{"error":{"message":"gone","code":"model_decommissioned"}}"#, NotFound),
+            (400, r#"{"error":{"message":"x is not a valid model ID","code":400}}"#, NotFound),
+            (400, r#"{"error":{"message":"long","code":"context_length_exceeded"}}"#, ContextOverflow),
+            (
+                400,
+                r#"{"error":{"code":400,"type":"exceed_context_size_error","n_ctx":4096}}"#,
+                ContextOverflow,
+            ),
+            (413, "Payload Too Large", ContextOverflow),
+            (400, r#"{"error":{"message":"filtered","code":"content_filter"}}"#, ContentFiltered),
+            (403, r#"{"error":{"message":"Your input was flagged","code":403}}"#, ContentFiltered),
+            (400, r#"{"error":{"message":"Failed to call","code":"tool_use_failed"}}"#, MalformedReply),
+            (400, r#"{"error":"model does not support tools"}"#, InvalidRequest),
+            (422, r#"{"detail":[{"msg":"extra fields"}]}"#, InvalidRequest),
+            (301, "", InvalidRequest),
+            (200, "<!doctype html>", InvalidRequest),
+            (408, "", Upstream),
+            (500, "", Upstream),
+            (503, r#"{"object":"error","message":"overloaded"}"#, Upstream),
+            (504, "", Timeout),
+            (529, "not utf-8", Upstream),
+        ];
+        for (status, body, expected) in table {
+            assert_eq!(kind(status, body), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn errors_inside_a_stream_are_sorted_by_their_words() {
+        let table = [
+            (r#"{"code":503,"message":"The model is overloaded."}"#, Upstream),
+            (r#"{"code":"429","message":"slow down"}"#, RateLimited),
+            (r#"{"type":"rate_limit_exceeded"}"#, RateLimited),
+            (r#"{"type":"invalid_request_error","code":"tool_use_failed"}"#, MalformedReply),
+            (r#"{"type":"invalid_request_error","message":"no such parameter"}"#, InvalidRequest),
+            (r#"{"code":"context_length_exceeded"}"#, ContextOverflow),
+            (r#"{"type":"server_error","code":null}"#, Upstream),
+            ("overloaded", Upstream),
+        ];
+        for (data, expected) in table {
+            assert_eq!(of_event(data).kind, expected, "{data}");
+        }
+    }
+
+    #[test]
+    fn the_wait_that_a_provider_asks_for_is_read_in_all_its_forms() {
+        let date = ("date", "Fri, 20 Nov 2026 07:00:00 GMT");
+        let table = [
+            (vec![("retry-after", "3600")], Some(3_600_000)),
+            (vec![("retry-after", "1.5")], Some(1_500)),
+            (vec![("retry-after-ms", "250"), ("retry-after", "1")], Some(250)),
+            (vec![("retry-after", "Fri, 20 Nov 2026 07:00:30 GMT"), date], Some(30_000)),
+            (vec![("retry-after", "Fri, 20 Nov 2026 06:00:00 GMT"), date], Some(0)),
+            (vec![("retry-after", "Fri, 20 Nov 2026 07:00:30 GMT")], None),
+            (vec![("retry-after", "-1")], None),
+            (vec![("retry-after", "soon")], None),
+            (vec![], None),
+        ];
+        for (pairs, expected) in table {
+            assert_eq!(retry_after(&headers(&pairs)), expected.map(Duration::from_millis), "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn geminis_retry_info_is_read_from_the_body() {
+        let body = br#"[{"error":{"code":429,"details":[{"@type":"x"},{"retryDelay":"22s"}]}}]"#;
+        let error = of_answer(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new(), body);
+        assert_eq!(error.retry_after, Some(Duration::from_secs(22)));
+    }
+
+    #[test]
+    fn a_detail_shows_no_key_and_no_control_characters_and_is_cut() {
+        assert_eq!(scrub("bad key sk-1 \u{1b}[31m\n", Some("sk-1")), r"bad key [key] \u{1b}[31m\n");
+        assert_eq!(scrub("as it is", Some("")), "as it is");
+        let cut = scrub(&format!("{}sk-secret", "x".repeat(DETAIL_LIMIT - 4)), Some("sk-secret"));
+        assert!(cut.ends_with("x[key [cut]") && !cut.contains("sk-"), "{cut}");
+    }
+}

@@ -5,6 +5,7 @@
 //! - `client`: implements `Model`; sends with async-openai. `endpoint`: where to, and with which headers
 //! - `body`: reads the body of the answer, with a limit on every wait
 //! - `request`: our history and tools as a JSON body; `schema`: a tool's schema in the provider's dialect
+//! - `decode`: joins the readers that follow
 //! - `sse`: bytes to server-sent events
 //! - `chunk`: one event's JSON to the few fields that matter
 //! - `assembly`, `meta`: fragments of calls and of reasoning to whole ones
@@ -15,9 +16,12 @@ mod assembly;
 mod body;
 mod chunk;
 mod client;
+mod decode;
 mod endpoint;
 mod failure;
 mod meta;
+#[cfg(test)]
+mod replay;
 mod reply;
 mod request;
 mod schema;

@@ -61,7 +61,7 @@ pub enum ModelSetupError {
 }
 
 /// Makes the model that the settings describe. Nothing is sent and nothing is read from the environment.
-pub fn build(settings: ProviderSettings) -> Result<Arc<dyn Model>, ModelSetupError> {
+pub fn build(settings: &ProviderSettings) -> Result<Arc<dyn Model>, ModelSetupError> {
     match settings.provider {
         Provider::Demo => Ok(Arc::new(Demo::new(settings.pause_per_delta))),
         Provider::OpenAi | Provider::Gemini | Provider::Groq | Provider::OpenRouter | Provider::Custom => {

@@ -40,7 +40,7 @@ pub(in crate::model) struct Client {
 
 impl Client {
     /// Checks the settings and makes the HTTP client. Nothing is sent yet.
-    pub(in crate::model) fn new(settings: ProviderSettings) -> Result<Self, ModelSetupError> {
+    pub(in crate::model) fn new(settings: &ProviderSettings) -> Result<Self, ModelSetupError> {
         let provider = settings.provider;
         let endpoint = Endpoint::new(provider, &settings.base_url, settings.api_key.as_ref())?;
         if settings.model.trim().is_empty() {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     fn client(url: &str) -> Client {
-        Client::new(ProviderSettings {
+        Client::new(&ProviderSettings {
             provider: Provider::Groq,
             base_url: url.to_owned(),
             api_key: Some("sk-secret".into()),

@@ -29,7 +29,9 @@ impl Meta {
             Echo::Nothing | Echo::CallExtras => {}
             Echo::ReasoningContent => self.add_content(&chunk.reasoning_content),
             Echo::ReasoningDetails => {
-                chunk.reasoning_details.iter().for_each(|detail| self.add_detail(detail))
+                for detail in &chunk.reasoning_details {
+                    self.add_detail(detail);
+                }
             }
         }
     }

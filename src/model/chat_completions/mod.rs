@@ -9,7 +9,7 @@
 //! - `sse`: bytes to server-sent events
 //! - `chunk`: one event's JSON to the few fields that matter
 //! - `assembly`, `meta`: fragments of calls and of reasoning to whole ones
-//! - `reply`: chunks to model events, and whether the reply is whole
+//! - `reply`: chunks to model events, and whether the reply is whole; `ending`: words for the end of one
 //! - `failure`: everything that goes wrong to a `ModelError`
 
 mod assembly;
@@ -17,6 +17,7 @@ mod body;
 mod chunk;
 mod client;
 mod decode;
+mod ending;
 mod endpoint;
 mod failure;
 mod meta;

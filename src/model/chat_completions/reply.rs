@@ -3,7 +3,15 @@
 //! Two rules keep users safe. A call goes out only once the reply is known to be whole: half an argument can delete
 //! the wrong task. And the reply is whole only if its provider said so, by a finish reason or by `[DONE]`.
 
-use super::{assembly::Assembly, chunk, chunk::Chunk, failure, meta::Meta, sse::Event, usage};
+use super::{
+    assembly::Assembly,
+    chunk::{self, Chunk},
+    ending::Ending,
+    failure,
+    meta::Meta,
+    sse::Event,
+    usage,
+};
 use crate::{
     domain::{Finish, MESSAGE_LIMIT, ModelError, ModelErrorKind, ModelEvent, Usage, cut_at, without_nul},
     model::{Provider, estimate},
@@ -29,15 +37,6 @@ pub(super) enum Progress {
     Open,
     /// Nothing of interest can follow.
     Over,
-}
-
-/// What a finish reason means to us. Any other word is an ordinary end.
-enum Ending {
-    Stop,
-    Length,
-    Filtered,
-    MalformedCall,
-    Failed,
 }
 
 impl Reader {
@@ -95,7 +94,8 @@ impl Reader {
         let mut events = Vec::new();
         match finish {
             Finish::Stop => {
-                events.extend(self.calls.into_calls(self.provider)?.into_iter().map(ModelEvent::Call))
+                let calls = self.calls.into_calls(self.provider)?;
+                events.extend(calls.into_iter().map(ModelEvent::Call));
             }
             Finish::Length => {}
         }
@@ -111,7 +111,7 @@ impl Reader {
         }
         self.usage = chunk.usage.as_ref().and_then(usage::read).or(self.usage);
         self.meta.add(&chunk);
-        let ending = ending_of(&chunk);
+        let ending = Ending::of(&chunk);
         for part in chunk.calls {
             self.calls.add(part)?;
         }
@@ -122,7 +122,7 @@ impl Reader {
         let told = || format!("finish reason {:?}, natively {:?}", chunk.finish, chunk.native_finish);
         match ending {
             None => {}
-            Some(Ending::Stop) => self.finish = self.finish.take().or(Some(Finish::Stop)),
+            Some(Ending::Ordinary) => self.finish = self.finish.take().or(Some(Finish::Stop)),
             Some(Ending::Length) => self.finish = Some(Finish::Length),
             Some(Ending::Filtered) => return Err(ModelError::new(ModelErrorKind::ContentFiltered, told())),
             Some(Ending::MalformedCall) => {
@@ -146,34 +146,6 @@ impl Reader {
             out.push(ModelEvent::Text(text));
         }
         if is_too_much { Progress::Over } else { Progress::Open }
-    }
-}
-
-/// Finds out what a chunk's finish reason means. The provider's own word counts where it tells of trouble that the
-/// protocol's word hides, as OpenRouter's `stop` can.
-fn ending_of(chunk: &Chunk) -> Option<Ending> {
-    let native = chunk.native_finish.as_deref().map(ending_of_word);
-    match native {
-        Some(Ending::Failed | Ending::MalformedCall) if chunk.text.is_empty() => native,
-        Some(Ending::Stop | Ending::Length | Ending::Filtered | Ending::MalformedCall | Ending::Failed)
-        | None => chunk.finish.as_deref().map(ending_of_word),
-    }
-}
-
-fn ending_of_word(word: &str) -> Ending {
-    let word = word.to_ascii_lowercase();
-    let filters = ["content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"];
-    let malformed = ["function_call_filter", "malformed", "tool_use_failed"];
-    if malformed.iter().any(|start| word.starts_with(start)) {
-        Ending::MalformedCall
-    } else if filters.iter().any(|start| word.starts_with(start)) {
-        Ending::Filtered
-    } else {
-        match word.as_str() {
-            "length" | "max_tokens" | "max_output_tokens" => Ending::Length,
-            "error" | "network_error" => Ending::Failed,
-            _ => Ending::Stop, // the word is a provider's, not ours
-        }
     }
 }
 

@@ -44,8 +44,13 @@ fn separator_at(text: &str) -> Option<usize> {
     if text.starts_with([',', ';', '\n']) {
         return Some(1);
     }
-    let is_and = text.starts_with(char::is_whitespace) && strip(text.trim_start(), "and").is_some();
-    is_and.then(|| text.len() - text.trim_start().len() + "and".len())
+    let word = after_space(text)?;
+    strip(word, "and").map(|_| text.len() - word.len() + "and".len())
+}
+
+/// Returns what follows the space that the text begins with, if it does.
+fn after_space(text: &str) -> Option<&str> {
+    text.strip_prefix(char::is_whitespace)
 }
 
 /// Returns the length of the quotation that the text begins with, else of its first character.
@@ -88,8 +93,7 @@ pub(super) fn without_end<'a>(text: &'a str, phrases: &[&str]) -> &'a str {
 pub(super) fn split_at_word<'a>(text: &'a str, word: &str) -> Option<(&'a str, &'a str)> {
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let is_boundary = rest.starts_with(char::is_whitespace);
-        if let Some(after) = is_boundary.then(|| strip(rest.trim_start(), word)).flatten() {
+        if let Some(after) = after_space(rest).and_then(|rest| strip(rest, word)) {
             return Some((text.get(..at)?.trim(), after));
         }
         at += quoted_length(rest);

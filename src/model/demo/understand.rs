@@ -1,57 +1,9 @@
 //! Understands the few sentences that the demo knows. Pure: text in, wishes out.
 
-use super::clause::{split, split_at_word, strip, strip_any, strip_end, unquoted, without_end};
-
-/// What the user wants done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
-    /// A new task.
-    Add {
-        /// Its title, in the user's spelling.
-        title: String,
-        /// Its priority, if the user gave one.
-        priority: Option<Priority>,
-    },
-    /// The list.
-    List(Option<Status>),
-    /// A task is done.
-    Complete(Which),
-    /// A task is to go.
-    Delete(Which),
-    /// A task gets another title.
-    Rename(Which, String),
-    /// A task gets another priority.
-    Prioritize(Which, Priority),
-}
-
-/// Which task is meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Which {
-    /// The one with the number.
-    Number(u64),
-    /// The one whose title contains the text.
-    Title(String),
-}
-
-/// How urgent a task is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Priority {
-    /// It can wait.
-    Low,
-    /// As most.
-    Medium,
-    /// It cannot.
-    High,
-}
-
-/// Which tasks a list shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
-    /// Those that are to be done.
-    Pending,
-    /// Those that are done.
-    Completed,
-}
+use super::{
+    clause::{split, split_at_word, strip, strip_any, strip_end, unquoted, without_end},
+    wish::{Priority, Status, Which, Wish},
+};
 
 /// The words that may be in a question for the list. Any other makes it a question about something else.
 const LIST_WORDS: &str = "list show display view what what's whats which is are on in of for to do i have me my all \
@@ -98,21 +50,6 @@ pub(super) fn wishes(message: &str) -> Vec<Wish> {
         wishes.extend(wish);
     }
     wishes
-}
-
-impl Wish {
-    /// Tells whether a clause in a row of titles means this, and is not just another title ("finish the report").
-    fn is_unmistakable(&self) -> bool {
-        match self {
-            Self::Add { .. } | Self::List(_) => true,
-            Self::Complete(which)
-            | Self::Delete(which)
-            | Self::Rename(which, _)
-            | Self::Prioritize(which, _) => {
-                matches!(which, Which::Number(_))
-            }
-        }
-    }
 }
 
 /// Reads a clause that begins with a verb.
@@ -257,29 +194,6 @@ fn plain(text: &str) -> &str {
         text = rest;
     }
     without_end(text, &["please", "for me"])
-}
-
-impl Priority {
-    const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
-
-    /// Returns the word that the tools know.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
-}
-
-impl Status {
-    /// Returns the word that the tools know.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Completed => "completed",
-        }
-    }
 }
 
 #[cfg(test)]

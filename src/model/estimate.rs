@@ -2,11 +2,6 @@
 
 use crate::domain::Usage;
 
-/// Estimates how many tokens a text of so many bytes has, rounded up.
-pub(super) fn tokens(bytes: usize) -> u64 {
-    u64::try_from(bytes.div_ceil(3)).unwrap_or(u64::MAX)
-}
-
 /// Estimates what one model call cost.
 pub(super) fn usage(input_bytes: usize, output_bytes: usize) -> Usage {
     let (input_tokens, output_tokens) = (tokens(input_bytes), tokens(output_bytes));
@@ -18,4 +13,9 @@ pub(super) fn usage(input_bytes: usize, output_bytes: usize) -> Usage {
         estimated: true,
         ..Usage::default()
     }
+}
+
+/// Estimates how many tokens a text of so many bytes has, rounded up.
+fn tokens(bytes: usize) -> u64 {
+    u64::try_from(bytes.div_ceil(3)).unwrap_or(u64::MAX)
 }

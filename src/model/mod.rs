@@ -37,13 +37,11 @@ pub enum ModelSetupError {
         position: usize,
     },
     /// The base URL is not one that requests can be sent to.
-    #[error("the base URL `{url}` of provider `{provider}` is not usable: {reason}")]
+    #[error("the base URL of provider `{provider}` is not usable: {reason}")]
     BadBaseUrl {
         /// The provider, as in `LLM_PROVIDER`.
         provider: &'static str,
-        /// The URL as configured.
-        url: String,
-        /// What is wrong with it.
+        /// What is wrong with it; without the URL itself, which may hold a key.
         reason: String,
     },
     /// No model is named.
@@ -67,5 +65,53 @@ pub fn build(settings: &ProviderSettings) -> Result<Arc<dyn Model>, ModelSetupEr
         Provider::OpenAi | Provider::Gemini | Provider::Groq | Provider::OpenRouter | Provider::Custom => {
             Ok(Arc::new(chat_completions::Client::new(settings)?))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn settings(provider: Provider, base_url: &str, key: Option<&str>, model: &str) -> ProviderSettings {
+        ProviderSettings {
+            provider,
+            base_url: base_url.into(),
+            api_key: key.map(Into::into),
+            model: model.into(),
+            connect_timeout: Duration::from_secs(5),
+            first_token_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(60),
+            pause_per_delta: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn every_provider_can_be_built_from_its_defaults() {
+        for provider in Provider::ALL {
+            let url = provider.default_base_url().unwrap_or("http://localhost:11434/v1");
+            let model = provider.default_models().first().copied().unwrap_or("llama3");
+            let identity = build(&settings(provider, url, Some("key"), model)).unwrap().identity();
+            assert_eq!((identity.provider.as_str(), identity.model.as_str()), (provider.name(), model));
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let fault = |settings| build(&settings).err().map(|error| error.to_string());
+        let url = "https://example.org";
+        assert_eq!(
+            fault(settings(Provider::Gemini, url, None, "m")).as_deref(),
+            Some("provider `gemini` needs an API key")
+        );
+        assert_eq!(
+            fault(settings(Provider::Custom, url, None, " ")).as_deref(),
+            Some("provider `custom` needs a model")
+        );
+        assert_eq!(
+            fault(settings(Provider::Custom, "", None, "m")).as_deref(),
+            Some("the base URL of provider `custom` is not usable: relative URL without a base")
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The table of providers: names, defaults and quirks. A new provider is a new row here, not a new branch elsewhere.
+//! The table of providers: names, defaults and quirks. A new provider is a new row here, not a new branch
+//! elsewhere.
 
 use std::time::Duration;
 
@@ -141,7 +142,8 @@ const GEMINI: Row = Row {
     },
 };
 
-/// Models as of 2026-11-20: llama-3.3-70b-versatile was shut down 2026-08-16. Usage comes unasked, in `x_groq`.
+/// Models as of 2026-11-20: llama-3.3-70b-versatile was shut down 2026-08-16. Usage comes unasked, in
+/// `x_groq`.
 const GROQ: Row = Row {
     name: "groq",
     environment_prefix: Some("GROQ"),
@@ -165,7 +167,8 @@ const OPENROUTER: Row = Row {
     },
 };
 
-/// No default: whoever runs a server knows its models. Strict servers refuse parameters that they do not know.
+/// No default: whoever runs a server knows its models. Strict servers refuse parameters that they do not
+/// know.
 const CUSTOM: Row = Row {
     name: "custom",
     environment_prefix: None,
@@ -192,7 +195,8 @@ impl Provider {
         self.row().name
     }
 
-    /// Returns the beginning of its variables, such as `OPENAI` of `OPENAI_API_KEY`; `custom` has `LLM_*` instead.
+    /// Returns the beginning of its variables, such as `OPENAI` of `OPENAI_API_KEY`; `custom` has `LLM_*`
+    /// instead.
     pub const fn environment_prefix(self) -> Option<&'static str> {
         self.row().environment_prefix
     }

@@ -68,8 +68,8 @@ impl Assembly {
         Ok(calls)
     }
 
-    /// Finds the slot that a fragment goes on with. The index counts, unless another id shows that it lies; without
-    /// index the id; without both it is the last call, unless that is whole and this brings another.
+    /// Finds the slot that a fragment goes on with. The index counts, unless another id shows that it lies;
+    /// without index the id; without both it is the last call, unless that is whole and this brings another.
     fn find_slot(&self, part: &CallPart) -> Option<usize> {
         let position = if part.index.is_some() {
             self.slots.iter().rposition(|slot| slot.index == part.index)

@@ -1,4 +1,5 @@
-//! Reads the body of one answer, with a limit on every wait. It holds the connection: dropping it closes that.
+//! Reads the body of one answer, with a limit on every wait. It holds the connection: dropping it closes
+//! that.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -13,8 +14,8 @@ use crate::domain::{ModelError, ModelErrorKind, ModelEvent};
 /// How long the usage may take that some providers send after the finish reason.
 const AFTERTHOUGHT_LIMIT: Duration = Duration::from_secs(5);
 
-/// A body that is being read. Only what one read from the socket brought waits in `ready`: a reader that does not
-/// ask stops the provider, and memory stays bounded.
+/// A body that is being read. Only what one read from the socket brought waits in `ready`: a reader that does
+/// not ask stops the provider, and memory stays bounded.
 pub(super) struct Body {
     source: Option<(Response, Decoder)>,
     ready: VecDeque<Result<ModelEvent, ModelError>>,
@@ -73,7 +74,8 @@ impl Body {
         }
     }
 
-    /// Ends the reply and lets go of the connection. A reply that is whole is not spoilt by what came after it.
+    /// Ends the reply and lets go of the connection. A reply that is whole is not spoilt by what came after
+    /// it.
     fn end(&mut self, trouble: Option<ModelError>) {
         let Some((_, decoder)) = self.source.take() else {
             return;

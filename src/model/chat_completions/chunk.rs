@@ -1,5 +1,5 @@
-//! Picks the few fields that matter out of a chunk. Each is looked for on its own: a field of an unexpected type is
-//! as good as absent, so that it never costs the text beside it.
+//! Picks the few fields that matter out of a chunk. Each is looked for on its own: a field of an unexpected
+//! type is as good as absent, so that it never costs the text beside it.
 
 use serde_json::Value;
 

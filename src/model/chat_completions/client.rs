@@ -1,7 +1,7 @@
 //! A model behind chat completions: async-openai builds, signs and sends; waiting and reading are ours.
 //!
-//! Its own way of reading loses the calls of some providers and buffers without a bound. So the response is taken
-//! out under its hands: our service keeps it and gives back a `null` for it to read.
+//! Its own way of reading loses the calls of some providers and buffers without a bound. So the response is
+//! taken out under its hands: our service keeps it and gives back a `null` for it to read.
 
 use std::{sync::Arc, time::Duration};
 
@@ -112,7 +112,8 @@ impl Model for Client {
     }
 }
 
-/// Executes a request, keeps the outcome for us, and gives async-openai a response of which it can make nothing.
+/// Executes a request, keeps the outcome for us, and gives async-openai a response of which it can make
+/// nothing.
 async fn keep_response(
     http: reqwest::Client,
     request: HttpRequestFactory,
@@ -128,7 +129,8 @@ fn not_sent(error: OpenAIError) -> ModelError {
     ModelError { source: Some(Box::new(error)), ..ModelError::new(ModelErrorKind::InvalidRequest, detail) }
 }
 
-/// Tells whether an answer can be a stream of events: not every server labels it as one, but none calls it a page.
+/// Tells whether an answer can be a stream of events: not every server labels it as one, but none calls it a
+/// page.
 fn may_be_a_stream(response: &Response) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     kind.is_none_or(|kind| !kind.starts_with("text/html") && !kind.starts_with("application/json"))
@@ -169,7 +171,8 @@ mod tests {
     const HELLO: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"hello\"}}]}\n\n";
     const STOP: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
 
-    /// A provider of one request: it answers with `answer`, and then hangs up or waits for the client to do so.
+    /// A provider of one request: it answers with `answer`, and then hangs up or waits for the client to do
+    /// so.
     struct FakeProvider {
         url: String,
         talk: JoinHandle<String>,
@@ -328,7 +331,7 @@ mod tests {
         let (_, error) = failure_of(format!("HTTP/1.1 404 Not Found\r\n{page}"), Then::HangUp).await;
         assert_eq!(error.kind, ModelErrorKind::NotFound);
         let (_, error) = failure_of(format!("HTTP/1.1 200 OK\r\n{page}"), Then::HangUp).await;
-        assert_eq!(error.kind, ModelErrorKind::InvalidRequest);
+        assert_eq!(error.kind, ModelErrorKind::MalformedReply);
     }
 
     #[tokio::test]

@@ -25,8 +25,8 @@ const FILTERS: [&str; 6] =
 const MALFORMED: [&str; 3] = ["function_call_filter", "malformed", "tool_use_failed"];
 
 impl Ending {
-    /// Finds out how a chunk ends its reply, if it does. The word of the provider behind counts where it tells of
-    /// trouble that the protocol's word hides.
+    /// Finds out how a chunk ends its reply, if it does. The word of the provider behind counts where it
+    /// tells of trouble that the protocol's word hides.
     pub(super) fn of(chunk: &Chunk) -> Option<Self> {
         let native = chunk.native_finish.as_deref().map(Self::of_word);
         match native {

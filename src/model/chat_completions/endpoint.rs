@@ -1,5 +1,5 @@
-//! Where requests go and with which headers. Checked once, so that a bad key is an error at the start and not a
-//! panic in the first request; async-openai's own configuration also reads `OPENAI_*` from the environment.
+//! Where requests go and with which headers. Checked once, so that a bad key is an error at the start and not
+//! a panic in the first request; async-openai's own configuration also reads `OPENAI_*` from the environment.
 
 use async_openai::config::Config;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -71,11 +71,7 @@ fn authorization(provider: Provider, key: &str) -> Result<HeaderValue, ModelSetu
 
 /// Checks the base URL and takes off the slashes at its end: paths are appended as they are.
 fn checked_base_url(provider: Provider, configured: &str) -> Result<String, ModelSetupError> {
-    let unusable = |reason: String| ModelSetupError::BadBaseUrl {
-        provider: provider.name(),
-        url: configured.to_owned(),
-        reason,
-    };
+    let unusable = |reason: String| ModelSetupError::BadBaseUrl { provider: provider.name(), reason };
     let trimmed = configured.trim().trim_end_matches('/');
     let url = Url::parse(trimmed).map_err(|error| unusable(error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {

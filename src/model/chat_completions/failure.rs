@@ -1,5 +1,5 @@
-//! Sorts everything that goes wrong into kinds that the agent can act on. Providers agree on the status codes and on
-//! no body, so the words in it count where the status says too little.
+//! Sorts everything that goes wrong into kinds that the agent can act on. Providers agree on the status codes
+//! and on no body, so the words in it count where the status says too little.
 
 use std::time::Duration;
 
@@ -31,14 +31,19 @@ struct Said {
     words: String,
 }
 
-/// Sorts an answer with an error status.
+/// Sorts an answer that is not a stream: one with an error status, or with an error in spite of a good one,
+/// as OpenRouter sends it.
 pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ModelError {
     let text = String::from_utf8_lossy(body);
     let parsed = serde_json::from_slice::<Value>(body).unwrap_or_default();
     let said = Said::of(&parsed, &text);
-    let detail = format!("{status}: {}", text.trim());
+    let kind = match said.status {
+        _ if !status.is_success() => said.kind(Some(status.as_u16())),
+        Some(told) => said.kind(Some(told)),
+        None => ModelErrorKind::MalformedReply,
+    };
     let retry_after = retry_after(headers).or_else(|| retry_delay(&parsed));
-    ModelError { retry_after, ..ModelError::new(said.kind(Some(status.as_u16())), detail) }
+    ModelError { retry_after, ..ModelError::new(kind, format!("{status}: {}", text.trim())) }
 }
 
 /// Sorts an error object inside a stream.
@@ -223,7 +228,8 @@ mod tests {
             (400, r#"{"error":"model does not support tools"}"#, InvalidRequest),
             (422, r#"{"detail":[{"msg":"extra fields"}]}"#, InvalidRequest),
             (301, "", InvalidRequest),
-            (200, "<!doctype html>", InvalidRequest),
+            (200, "<!doctype html>", MalformedReply),
+            (200, r#"{"error":{"message":"Provider returned error","code":502}}"#, Upstream),
             (408, "", Upstream),
             (500, "", Upstream),
             (503, r#"{"object":"error","message":"overloaded"}"#, Upstream),

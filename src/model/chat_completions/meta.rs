@@ -8,7 +8,8 @@ use crate::{domain::MESSAGE_LIMIT, model::providers::Echo};
 /// The fields of a piece of reasoning that grow from chunk to chunk.
 const GROWING: [&str; 3] = ["text", "summary", "data"];
 
-/// The reasoning so far. Beyond [`MESSAGE_LIMIT`] bytes it is given up as a whole: a part of it would be refused.
+/// The reasoning so far. Beyond [`MESSAGE_LIMIT`] bytes it is given up as a whole: a part of it would be
+/// refused.
 #[derive(Debug)]
 pub(super) struct Meta {
     echo: Echo,

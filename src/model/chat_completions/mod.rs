@@ -1,4 +1,5 @@
-//! Any provider that speaks OpenAI's chat completions, read leniently: what they send differs more than they admit.
+//! Any provider that speaks OpenAI's chat completions, read leniently: what they send differs more than they
+//! admit.
 //!
 //! A request goes down this list and its reply comes up again:
 //!

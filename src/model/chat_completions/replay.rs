@@ -1,5 +1,5 @@
-//! Replays the byte streams of real providers through the readers. The shapes come from public captures; each body is
-//! cut at every size, because a network cuts where it likes.
+//! Replays the byte streams of real providers through the readers. The shapes come from public captures; each
+//! body is cut at every size, because a network cuts where it likes.
 
 use std::{fmt::Write, fs, path::Path};
 

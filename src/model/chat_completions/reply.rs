@@ -1,7 +1,9 @@
-//! Reads a reply: events of the byte stream in, model events out. Pure, so that every provider's habits are a test.
+//! Reads a reply: events of the byte stream in, model events out. Pure, so that every provider's habits are a
+//! test.
 //!
-//! Two rules keep users safe. A call goes out only once the reply is known to be whole: half an argument can delete
-//! the wrong task. And the reply is whole only if its provider said so, by a finish reason or by `[DONE]`.
+//! Two rules keep users safe. A call goes out only once the reply is known to be whole: half an argument can
+//! delete the wrong task. And the reply is whole only if its provider said so, by a finish reason or by
+//! `[DONE]`.
 
 use super::{
     assembly::Assembly,

@@ -1,6 +1,7 @@
-//! Writes a request's body. Pure and deterministic: the same history gives the same bytes, so prompt caches hit.
+//! Writes a request's body. Pure and deterministic: the same history gives the same bytes, so prompt caches
+//! hit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
@@ -21,13 +22,16 @@ const RESULT_LIMIT: usize = 8 * 1024;
 /// The longest name of a tool that providers take.
 const NAME_LIMIT: usize = 64;
 
+/// The longest id of a call that providers take.
+const ID_LIMIT: usize = 40;
+
 /// What Gemini takes in place of a signature, for calls that another model made.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 
 /// Writes the body that asks `model` of `provider` for a streamed reply.
 pub(super) fn body(provider: Provider, model: &str, request: &ModelRequest<'_>) -> Value {
     let quirks = provider.quirks();
-    let writer = Writer { provider, model };
+    let mut writer = Writer { provider, model, ids: HashMap::new(), seen: HashSet::new() };
     let mut body = Map::new();
     body.insert("model".into(), model.into());
     body.insert("stream".into(), true.into());
@@ -48,22 +52,22 @@ pub(super) fn body(provider: Provider, model: &str, request: &ModelRequest<'_>) 
 struct Writer<'a> {
     provider: Provider,
     model: &'a str,
+    /// The id of each call so far, as written.
+    ids: HashMap<CallId, String>,
+    /// The same ids, so that none is written twice.
+    seen: HashSet<String>,
 }
 
 impl Writer<'_> {
-    fn messages(&self, request: &ModelRequest<'_>) -> Value {
-        let mut provider_ids: HashMap<CallId, &str> = HashMap::new();
+    fn messages(&mut self, request: &ModelRequest<'_>) -> Value {
         let mut messages = vec![json!({"role": "system", "content": request.instructions})];
         for item in request.history {
             match item {
                 Item::User(message) => messages.push(user(message)),
-                Item::Assistant(reply) => {
-                    provider_ids.extend(reply.calls.iter().map(|call| (call.id, call.provider_id.as_str())));
-                    messages.extend(self.assistant(reply));
-                }
+                Item::Assistant(reply) => messages.extend(self.assistant(reply)),
                 // A result whose call is not in the request would be refused, so it is left out.
                 Item::Tool(result) => {
-                    messages.extend(provider_ids.get(&result.call_id).map(|id| tool_result(id, result)));
+                    messages.extend(self.ids.get(&result.call_id).map(|id| tool_result(id, result)));
                 }
             }
         }
@@ -71,7 +75,7 @@ impl Writer<'_> {
     }
 
     /// Writes a reply; nothing for one of neither text nor calls, which providers refuse.
-    fn assistant(&self, reply: &Reply) -> Option<Value> {
+    fn assistant(&mut self, reply: &Reply) -> Option<Value> {
         if reply.text.is_empty() && reply.calls.is_empty() {
             return None;
         }
@@ -90,18 +94,29 @@ impl Writer<'_> {
         Some(Value::Object(message))
     }
 
-    fn call(&self, call: &ToolCall, place: usize) -> Value {
+    fn call(&mut self, call: &ToolCall, place: usize) -> Value {
         let arguments = Value::Object(call.arguments.clone()).to_string();
         let function = json!({"name": accepted_name(&call.name), "arguments": arguments});
-        let mut written = json!({"id": call.provider_id, "type": "function", "function": function});
+        let mut written = json!({"id": self.accepted_id(call), "type": "function", "function": function});
         if let (Some(extra), Value::Object(fields)) = (self.echoed_extra(call, place), &mut written) {
             fields.insert("extra_content".into(), extra);
         }
         written
     }
 
-    /// Returns what Gemini wants back with a call. The first call of a message must have a signature; where another
-    /// model made the call, a word stands in for it.
+    /// Notes and returns the id of a call: the provider's, unless it is too long or was there before, as when
+    /// a provider counts anew in each reply. Ours is as constant as the provider's.
+    fn accepted_id(&mut self, call: &ToolCall) -> String {
+        let given = call.provider_id.clone();
+        let is_accepted = (1..=ID_LIMIT).contains(&given.len()) && !self.seen.contains(&given);
+        let id = if is_accepted { given } else { format!("call_{}", call.id.uuid().simple()) };
+        self.seen.insert(id.clone());
+        self.ids.insert(call.id, id.clone());
+        id
+    }
+
+    /// Returns what Gemini wants back with a call. The first call of a message must have a signature; where
+    /// another model made the call, a word stands in for it.
     fn echoed_extra(&self, call: &ToolCall, place: usize) -> Option<Value> {
         match self.provider.quirks().echo {
             Echo::Nothing | Echo::ReasoningDetails | Echo::ReasoningContent => return None,
@@ -130,11 +145,12 @@ impl Writer<'_> {
         let quirks = self.provider.quirks();
         let tools = request.tools.iter().map(|tool| self.tool(tool)).collect();
         body.insert("tools".into(), Value::Array(tools));
-        match request.tool_choice {
-            ToolChoice::Auto => {} // the default everywhere, and not every server takes the word
-            ToolChoice::Required => drop(body.insert("tool_choice".into(), "required".into())),
-            ToolChoice::None => drop(body.insert("tool_choice".into(), "none".into())),
-        }
+        let choice = match request.tool_choice {
+            ToolChoice::Auto => None, // the default everywhere, and not every server takes the word
+            ToolChoice::Required => Some("required"),
+            ToolChoice::None => Some("none"),
+        };
+        body.extend(choice.map(|word| ("tool_choice".to_owned(), word.into())));
         if quirks.takes_parallel_tool_calls && !providers::is_o_series(self.model) {
             body.insert("parallel_tool_calls".into(), false.into());
         }
@@ -170,8 +186,8 @@ fn tool_result(provider_id: &str, result: &ToolResult) -> Value {
     json!({"role": "tool", "tool_call_id": provider_id, "content": content})
 }
 
-/// Brings a name that a model made up into the form that providers take. One bad name in a history would otherwise
-/// have every later request refused.
+/// Brings a name that a model made up into the form that providers take. One bad name in a history would
+/// otherwise have every later request refused.
 fn accepted_name(name: &str) -> String {
     let accept = |character: char| match character {
         'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => character,
@@ -364,6 +380,21 @@ mod tests {
         let content = body.pointer("/messages/3/content").and_then(Value::as_str).unwrap();
         let marker = "\n[cut: 8192 of 16384 bytes are shown]";
         assert!(content.ends_with(marker) && content.len() == RESULT_LIMIT + marker.len());
+    }
+
+    #[test]
+    fn an_id_is_written_once_and_never_too_long() {
+        let calls = [call("demo_1", "a", None), call("demo_1", "b", None), call(&"x".repeat(41), "c", None)];
+        let turns = calls.iter().flat_map(|call| [calls_only(&[call], None), result_of(call, "ok")]);
+        let history: Vec<_> = [user("hi", "")].into_iter().chain(turns).collect();
+        let body = body_of(Provider::OpenAi, "m", &history, &[], ToolChoice::Auto);
+        let at = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap();
+        let called = [2, 4, 6].map(|place| at(&format!("/messages/{place}/tool_calls/0/id")));
+        let answered = [3, 5, 7].map(|place| at(&format!("/messages/{place}/tool_call_id")));
+        assert_eq!(called, answered);
+        assert_eq!(called[0], "demo_1");
+        assert_eq!(called[1], format!("call_{}", calls[1].id.uuid().simple()));
+        assert!(called[2].len() <= ID_LIMIT);
     }
 
     #[test]

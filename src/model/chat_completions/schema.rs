@@ -1,5 +1,5 @@
-//! Brings a tool's schema into the part of JSON Schema that a provider understands. What is lost here is still
-//! enforced: the arguments are checked against the whole schema before a call is made.
+//! Brings a tool's schema into the part of JSON Schema that a provider understands. What is lost here is
+//! still enforced: the arguments are checked against the whole schema before a call is made.
 
 use serde_json::{Map, Value, json};
 

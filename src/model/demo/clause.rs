@@ -38,8 +38,8 @@ pub(super) fn split(message: &str) -> Vec<Clause<'_>> {
     }
 }
 
-/// Returns the length of the separator that the text begins with. The space after "and" is left, so that it can be
-/// the space before another.
+/// Returns the length of the separator that the text begins with. The space after "and" is left, so that it
+/// can be the space before another.
 fn separator_at(text: &str) -> Option<usize> {
     if text.starts_with([',', ';', '\n']) {
         return Some(1);

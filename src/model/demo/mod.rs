@@ -1,5 +1,6 @@
-//! A model without a provider, so that the service can be tried without a key. It reads a handful of sentences
-//! (`understand`, on top of `clause`), calls the task tools (`wish`), and tells what they said (`words`).
+//! A model without a provider, so that the service can be tried without a key. It reads a handful of
+//! sentences (`understand`, on top of `clause`), calls the task tools (`wish`), and tells what they said
+//! (`words`).
 
 mod clause;
 mod understand;

@@ -6,9 +6,9 @@ use super::{
 };
 
 /// The words that may be in a question for the list. Any other makes it a question about something else.
-const LIST_WORDS: &str = "list show display view what what's whats which is are on in of for to do i have me my all \
-    the a tasks task todo todos to-do to-dos completed complete done finished pending open unfinished remaining \
-    left still need everything any there now please";
+const LIST_WORDS: &str = "list show display view what what's whats which is are on in of for to do i have me \
+    my all the a tasks task todo todos to-do to-dos completed complete done finished pending open unfinished \
+    remaining left still need everything any there now please";
 
 const POLITE: [&str; 12] = [
     "please",

@@ -56,7 +56,8 @@ pub(super) enum Status {
 }
 
 impl Wish {
-    /// Tells whether a clause in a row of titles means this, and is not just another title ("finish the report").
+    /// Tells whether a clause in a row of titles means this, and is not just another title ("finish the
+    /// report").
     pub(super) fn is_unmistakable(&self) -> bool {
         match self {
             Self::Add { .. } | Self::List(_) => true,

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::chunk::CallPart;
 use crate::{
-    domain::{CallId, MESSAGE_LIMIT, ModelError, ModelErrorKind, RequestedCall},
+    domain::{CallId, MESSAGE_LIMIT, ModelError, ModelErrorKind, RequestedCall, without_nul},
     model::Provider,
 };
 
@@ -57,7 +57,10 @@ impl Assembly {
     pub(super) fn into_calls(self, provider: Provider) -> Result<Vec<RequestedCall>, ModelError> {
         let mut calls = Vec::new();
         for slot in self.slots {
-            slot.into_calls(provider, &mut calls)?;
+            calls.extend(slot.into_calls(provider)?);
+        }
+        if calls.len() > CALL_LIMIT {
+            return Err(malformed("the reply's calls exceed the limit"));
         }
         let mut seen = HashSet::new();
         for call in &mut calls {
@@ -107,30 +110,29 @@ impl Slot {
         serde_json::from_str::<Map<String, Value>>(&self.arguments).is_ok()
     }
 
-    /// Adds the slot's call to `calls`; several if their arguments were run together (seen with Gemini).
-    fn into_calls(self, provider: Provider, calls: &mut Vec<RequestedCall>) -> Result<(), ModelError> {
+    /// Returns the slot's call; several if their arguments were run together (seen with Gemini), the later ones
+    /// without an id.
+    fn into_calls(self, provider: Provider) -> Result<Vec<RequestedCall>, ModelError> {
         if self.name.is_empty() {
-            let is_empty = self.arguments.is_empty() && self.id.is_empty();
-            return if is_empty { Ok(()) } else { Err(malformed("a tool call without a name")) };
+            let is_nothing = self.arguments.is_empty() && self.id.is_empty();
+            return if is_nothing { Ok(Vec::new()) } else { Err(malformed("a tool call without a name")) };
         }
-        let mut pieces =
-            if self.has_other_name { Vec::new() } else { run_together(&self.arguments) }.into_iter();
-        let first = pieces.next().unwrap_or(self.arguments);
-        let is_nothing = matches!(first.trim(), "" | "null");
-        calls.push(RequestedCall {
-            provider_id: self.id,
-            name: self.name.clone(),
-            arguments: if is_nothing { "{}".to_owned() } else { first },
-            provider_meta: (!self.extra_content.is_empty())
-                .then(|| json!({"provider": provider.name(), "extra_content": self.extra_content})),
-        });
-        calls.extend(pieces.map(|arguments| RequestedCall {
+        let name = without_nul(self.name);
+        let pieces = if self.has_other_name { Vec::new() } else { run_together(&self.arguments) };
+        let pieces = if pieces.is_empty() { vec![self.arguments] } else { pieces };
+        let call_of = |arguments: String| RequestedCall {
             provider_id: String::new(),
-            name: self.name.clone(),
-            arguments,
+            name: name.clone(),
+            arguments: if matches!(arguments.trim(), "" | "null") { "{}".to_owned() } else { arguments },
             provider_meta: None,
-        }));
-        Ok(())
+        };
+        let mut calls: Vec<_> = pieces.into_iter().map(call_of).collect();
+        if let Some(first) = calls.first_mut() {
+            first.provider_id = without_nul(self.id);
+            first.provider_meta = (!self.extra_content.is_empty())
+                .then(|| json!({"provider": provider.name(), "extra_content": self.extra_content}));
+        }
+        Ok(calls)
     }
 }
 
@@ -140,7 +142,7 @@ fn run_together(arguments: &str) -> Vec<String> {
         serde_json::Deserializer::from_str(arguments).into_iter().collect();
     match objects {
         Ok(objects) if objects.len() > 1 => {
-            objects.into_iter().take(CALL_LIMIT).map(|object| Value::Object(object).to_string()).collect()
+            objects.into_iter().map(|object| Value::Object(object).to_string()).collect()
         }
         Ok(_) | Err(_) => Vec::new(),
     }
@@ -261,6 +263,10 @@ mod tests {
     fn a_model_in_a_loop_is_stopped() {
         let mut assembly = Assembly::default();
         let outcome = (0..1_000).try_for_each(|index| assembly.add(part(Some(index), "", "x", "{}")));
+        assert_eq!(outcome.unwrap_err().kind, ModelErrorKind::MalformedReply);
+        let mut assembly = Assembly::default();
+        assembly.add(part(None, "", "x", &"{}".repeat(1_000))).unwrap();
+        let outcome = assembly.into_calls(Provider::Custom);
         assert_eq!(outcome.unwrap_err().kind, ModelErrorKind::MalformedReply);
         let mut assembly = Assembly::default();
         let outcome = (0..2_000).try_for_each(|_| assembly.add(part(Some(0), "", "", &"x".repeat(1_024))));

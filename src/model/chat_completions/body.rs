@@ -19,12 +19,13 @@ const AFTERTHOUGHT_LIMIT: Duration = Duration::from_secs(5);
 pub(super) struct Body {
     source: Option<(Response, Decoder)>,
     ready: VecDeque<Result<ModelEvent, ModelError>>,
-    deadline: Instant,
+    first_event: Instant,
     idle_timeout: Duration,
 }
 
 impl Body {
-    /// Begins to read. The first event must come before `first_event`, all later bytes within `idle_timeout`.
+    /// Begins to read. The first event must come before `first_event`, later bytes within `idle_timeout` of
+    /// being asked for.
     pub(super) fn new(
         response: Response,
         decoder: Decoder,
@@ -32,7 +33,7 @@ impl Body {
         idle_timeout: Duration,
     ) -> Self {
         let source = Some((response, decoder));
-        Self { source, ready: VecDeque::new(), deadline: first_event, idle_timeout }
+        Self { source, ready: VecDeque::new(), first_event, idle_timeout }
     }
 
     /// Returns the events as a stream that ends after `Finished` or an error.
@@ -42,8 +43,9 @@ impl Body {
                 if let Some(event) = body.ready.pop_front() {
                     return Some((event, body));
                 }
-                let (response, _) = body.source.as_mut()?;
-                match timeout_at(body.deadline, response.chunk()).await {
+                let (response, decoder) = body.source.as_mut()?;
+                let deadline = deadline(decoder, body.first_event, body.idle_timeout);
+                match timeout_at(deadline, response.chunk()).await {
                     Ok(Ok(Some(bytes))) => body.read(&bytes),
                     Ok(Ok(None)) => body.end(None),
                     Ok(Err(error)) => body.end(Some(failure::of_transport(error))),
@@ -60,10 +62,6 @@ impl Body {
         let mut said = Vec::new();
         let progress = decoder.read(bytes, &mut said);
         self.ready.extend(said.into_iter().map(Ok));
-        if decoder.has_begun() {
-            let limit = if decoder.is_whole() { AFTERTHOUGHT_LIMIT } else { self.idle_timeout };
-            self.deadline = Instant::now() + limit.min(self.idle_timeout);
-        }
         match progress {
             Ok(Progress::Open) => {}
             Ok(Progress::Over) => self.end(None),
@@ -86,6 +84,18 @@ impl Body {
         if let Err(error) = outcome {
             self.ready.push_back(Err(trouble.unwrap_or(error)));
         }
+    }
+}
+
+/// Returns until when the next bytes must be there. Counted from when they are asked for: a reader of ours that
+/// was busy is not the provider's silence.
+fn deadline(decoder: &Decoder, first_event: Instant, idle_timeout: Duration) -> Instant {
+    if decoder.is_whole() {
+        Instant::now() + idle_timeout.min(AFTERTHOUGHT_LIMIT)
+    } else if decoder.has_begun() {
+        Instant::now() + idle_timeout
+    } else {
+        first_event
     }
 }
 

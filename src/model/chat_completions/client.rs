@@ -1,7 +1,8 @@
 //! A model behind chat completions: async-openai builds, signs and sends; waiting and reading are ours.
 //!
-//! Its own way of reading loses the calls of some providers and buffers without a bound. So the response is
-//! taken out under its hands: our service keeps it and gives back a `null` for it to read.
+//! Its own way of reading loses the calls of some providers, spawns a task and buffers without a bound. So it is
+//! asked for a plain answer, not a stream, and even that is taken out under its hands: our service keeps the
+//! response and gives back a `null` for it to read.
 
 use std::{sync::Arc, time::Duration};
 
@@ -82,6 +83,7 @@ impl Client {
         }
     }
 
+    /// Sends a request and returns the body of its reply, or what went wrong instead.
     async fn open(&self, body: Value) -> Result<Body, ModelError> {
         let deadline = Instant::now() + self.first_token_timeout;
         let decoder = Decoder::new(self.provider, body.to_string().len());

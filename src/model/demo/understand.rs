@@ -10,6 +10,15 @@ const LIST_WORDS: &str = "list show display view what what's whats which is are 
     my all the a tasks task todo todos to-do to-dos completed complete done finished pending open unfinished \
     remaining left still need everything any there now please";
 
+/// The words that such a question opens with, and those of which it needs one.
+const LIST_OPENERS: &str = "list show display view what what's whats which my tasks all";
+const LIST_THINGS: &str = "list tasks task todo todos to-do to-dos do everything all show completed done finished \
+    pending open left";
+
+/// The words for what is to be done, and for what is done.
+const PENDING: &str = "pending open unfinished remaining left still";
+const COMPLETED: &str = "completed complete done finished";
+
 const POLITE: [&str; 12] = [
     "please",
     "can you",
@@ -76,40 +85,19 @@ fn added(text: &str) -> Option<Wish> {
     Some(Wish::Add { title: title(text)?, priority })
 }
 
+/// Reads a question for the list: it opens like one, names a thing of the list, and has no word of another topic.
 fn list(text: &str) -> Option<Wish> {
     let text = text.to_lowercase().replace('’', "'");
-    let words: Vec<&str> = text.split(|letter: char| letter.is_whitespace() || letter == '?').collect();
-    let is_any_of = |known: &[&str]| words.iter().any(|word| known.contains(word));
-    let opens = ["list", "show", "display", "view", "what", "what's", "whats", "which", "my", "tasks", "all"];
-    let things = [
-        "list",
-        "tasks",
-        "task",
-        "todo",
-        "todos",
-        "to-do",
-        "to-dos",
-        "do",
-        "everything",
-        "all",
-        "show",
-        "completed",
-        "done",
-        "finished",
-        "pending",
-        "open",
-        "left",
-    ];
-    let is_known = |word: &&str| LIST_WORDS.split_whitespace().any(|known| known == *word) || word.is_empty();
-    if !words.first().is_some_and(|first| opens.contains(first))
-        || !words.iter().all(is_known)
-        || !is_any_of(&things)
-    {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let is_of = |word: &str, known: &str| known.split_whitespace().any(|known| known == word);
+    let has = |known: &str| words.iter().any(|word| is_of(word, known));
+    let opens = words.first().is_some_and(|first| is_of(first, LIST_OPENERS));
+    if !opens || !has(LIST_THINGS) || !words.iter().all(|word| is_of(word, LIST_WORDS)) {
         return None;
     }
-    Some(Wish::List(if is_any_of(&["pending", "open", "unfinished", "remaining", "left", "still"]) {
+    Some(Wish::List(if has(PENDING) {
         Some(Status::Pending)
-    } else if is_any_of(&["completed", "complete", "done", "finished"]) {
+    } else if has(COMPLETED) {
         Some(Status::Completed)
     } else {
         None

@@ -112,7 +112,9 @@ impl Said {
     fn kind(&self, status: Option<u16>) -> ModelErrorKind {
         let is_refusal = status.is_none_or(|status| (400..500).contains(&status) && status != 429);
         let is_overflow_status = is_refusal || status == Some(500);
-        if self.has(&["insufficient_quota", "insufficient credits"]) {
+        if self.has(&["tool_use_failed", "malformed_function_call"]) {
+            ModelErrorKind::MalformedReply // first, for this body repeats what the model wrote
+        } else if self.has(&["insufficient_quota", "insufficient credits"]) {
             ModelErrorKind::Quota
         } else if is_overflow_status && self.has(&OVERFLOW) {
             ModelErrorKind::ContextOverflow
@@ -124,8 +126,6 @@ impl Said {
             ModelErrorKind::NotFound
         } else if is_refusal && self.has(&["api_key_invalid", "invalid_api_key", "api key not valid"]) {
             ModelErrorKind::Auth
-        } else if self.has(&["tool_use_failed", "malformed_function_call"]) {
-            ModelErrorKind::MalformedReply
         } else {
             status.map_or_else(|| self.kind_without_status(), kind_of_status)
         }
@@ -224,7 +224,7 @@ mod tests {
             (413, "Payload Too Large", ContextOverflow),
             (400, r#"{"error":{"message":"filtered","code":"content_filter"}}"#, ContentFiltered),
             (403, r#"{"error":{"message":"Your input was flagged","code":403}}"#, ContentFiltered),
-            (400, r#"{"error":{"message":"Failed to call","code":"tool_use_failed"}}"#, MalformedReply),
+            (400, r#"{"code":"tool_use_failed","failed_generation":"too many tokens"}"#, MalformedReply),
             (400, r#"{"error":"model does not support tools"}"#, InvalidRequest),
             (422, r#"{"detail":[{"msg":"extra fields"}]}"#, InvalidRequest),
             (301, "", InvalidRequest),

@@ -1,0 +1,104 @@
+//! Reads the body of one answer, with a limit on every wait. It holds the connection: dropping it closes
+//! that.
+
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use reqwest::Response;
+use tokio::time::{Instant, timeout_at};
+
+use super::{decode::Decoder, failure, reply::Progress};
+use crate::domain::{ModelError, ModelErrorKind, ModelEvent};
+
+/// How long the usage may take that some providers send after the finish reason.
+const AFTERTHOUGHT_LIMIT: Duration = Duration::from_secs(5);
+
+/// A body that is being read. Only what one read from the socket brought waits in `ready`: a reader that does
+/// not ask stops the provider, and memory stays bounded.
+pub(super) struct Body {
+    source: Option<(Response, Decoder)>,
+    ready: VecDeque<Result<ModelEvent, ModelError>>,
+    first_event: Instant,
+    idle_timeout: Duration,
+}
+
+impl Body {
+    /// Begins to read. The first event must come before `first_event`, later bytes within `idle_timeout` of
+    /// being asked for.
+    pub(super) fn new(
+        response: Response,
+        decoder: Decoder,
+        first_event: Instant,
+        idle_timeout: Duration,
+    ) -> Self {
+        let source = Some((response, decoder));
+        Self { source, ready: VecDeque::new(), first_event, idle_timeout }
+    }
+
+    /// Returns the events as a stream that ends after `Finished` or an error.
+    pub(super) fn into_stream(self) -> impl Stream<Item = Result<ModelEvent, ModelError>> + Send + 'static {
+        stream::unfold(self, |mut body| async move {
+            loop {
+                if let Some(event) = body.ready.pop_front() {
+                    return Some((event, body));
+                }
+                let (response, decoder) = body.source.as_mut()?;
+                let deadline = deadline(decoder, body.first_event, body.idle_timeout);
+                match timeout_at(deadline, response.chunk()).await {
+                    Ok(Ok(Some(bytes))) => body.read(&bytes),
+                    Ok(Ok(None)) => body.end(None),
+                    Ok(Err(error)) => body.end(Some(failure::of_transport(error))),
+                    Err(_) => body.end(Some(silence())),
+                }
+            }
+        })
+    }
+
+    fn read(&mut self, bytes: &Bytes) {
+        let Some((_, decoder)) = &mut self.source else {
+            return;
+        };
+        let mut said = Vec::new();
+        let progress = decoder.read(bytes, &mut said);
+        self.ready.extend(said.into_iter().map(Ok));
+        match progress {
+            Ok(Progress::Open) => {}
+            Ok(Progress::Over) => self.end(None),
+            Err(error) => {
+                self.source = None;
+                self.ready.push_back(Err(error));
+            }
+        }
+    }
+
+    /// Ends the reply and lets go of the connection. A reply that is whole is not spoilt by what came after
+    /// it.
+    fn end(&mut self, trouble: Option<ModelError>) {
+        let Some((_, decoder)) = self.source.take() else {
+            return;
+        };
+        let mut said = Vec::new();
+        let outcome = decoder.close(&mut said);
+        self.ready.extend(said.into_iter().map(Ok));
+        if let Err(error) = outcome {
+            self.ready.push_back(Err(trouble.unwrap_or(error)));
+        }
+    }
+}
+
+/// Returns until when the next bytes must be there. Counted from when they are asked for: a reader of ours that
+/// was busy is not the provider's silence.
+fn deadline(decoder: &Decoder, first_event: Instant, idle_timeout: Duration) -> Instant {
+    if decoder.is_whole() {
+        Instant::now() + idle_timeout.min(AFTERTHOUGHT_LIMIT)
+    } else if decoder.has_begun() {
+        Instant::now() + idle_timeout
+    } else {
+        first_event
+    }
+}
+
+fn silence() -> ModelError {
+    ModelError::new(ModelErrorKind::Timeout, "the provider fell silent")
+}

@@ -1,0 +1,33 @@
+//! Any provider that speaks OpenAI's chat completions, read leniently: what they send differs more than they
+//! admit.
+//!
+//! A request goes down this list and its reply comes up again:
+//!
+//! - `client`: implements `Model`; sends with async-openai. `endpoint`: where to, and with which headers
+//! - `body`: reads the body of the answer, with a limit on every wait
+//! - `request`: our history and tools as a JSON body; `schema`: a tool's schema in the provider's dialect
+//! - `decode`: joins the readers that follow
+//! - `sse`: bytes to server-sent events
+//! - `chunk`: one event's JSON to the few fields that matter
+//! - `assembly`, `meta`: fragments of calls and of reasoning to whole ones
+//! - `reply`: chunks to model events, and whether the reply is whole; `ending`: words for the end of one
+//! - `failure`: everything that goes wrong to a `ModelError`
+
+mod assembly;
+mod body;
+mod chunk;
+mod client;
+mod decode;
+mod ending;
+mod endpoint;
+mod failure;
+mod meta;
+#[cfg(test)]
+mod replay;
+mod reply;
+mod request;
+mod schema;
+mod sse;
+mod usage;
+
+pub(super) use client::Client;

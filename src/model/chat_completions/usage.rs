@@ -1,0 +1,58 @@
+//! Reads what a reply cost. Providers agree on the three main numbers and on little else.
+
+use serde_json::Value;
+
+use crate::domain::Usage;
+
+/// Reads a provider's usage object; nothing if it holds no numbers.
+pub(super) fn read(usage: &Value) -> Option<Usage> {
+    let number = |pointers: &[&str]| {
+        pointers.iter().find_map(|pointer| usage.pointer(pointer).and_then(Value::as_u64))
+    };
+    let input = number(&["/prompt_tokens", "/input_tokens"]);
+    let output = number(&["/completion_tokens", "/output_tokens"]);
+    let total = number(&["/total_tokens"]);
+    let (input_tokens, output_tokens) = (input.unwrap_or(0), output.unwrap_or(0));
+    input.or(output).or(total).map(|_| Usage {
+        input_tokens,
+        output_tokens,
+        total_tokens: total.unwrap_or_else(|| input_tokens.saturating_add(output_tokens)),
+        cached_input_tokens: number(&["/prompt_tokens_details/cached_tokens", "/prompt_cache_hit_tokens"])
+            .unwrap_or(0),
+        reasoning_tokens: number(&["/completion_tokens_details/reasoning_tokens"]).unwrap_or(0),
+        model_calls: 1,
+        estimated: false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn numbers_that_are_there_are_read_and_the_total_is_made_if_it_is_not() {
+        let usage = read(&json!({
+            "prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 8},
+            "completion_tokens_details": {"reasoning_tokens": 3}, "cost": 0.1
+        }));
+        let expected = Usage {
+            input_tokens: 10,
+            output_tokens: 5,
+            total_tokens: 15,
+            cached_input_tokens: 8,
+            reasoning_tokens: 3,
+            model_calls: 1,
+            estimated: false,
+        };
+        assert_eq!(usage, Some(expected));
+    }
+
+    #[test]
+    fn an_object_without_numbers_says_nothing() {
+        for usage in [json!({}), json!({"queue_time": 0.1}), json!({"prompt_tokens": null}), json!("x")] {
+            assert_eq!(read(&usage), None, "{usage}");
+        }
+    }
+}

@@ -1,3 +1,7 @@
 //! The binary: hands the arguments to the command line.
 
-fn main() {}
+use std::{env, process::ExitCode};
+
+fn main() -> ExitCode {
+    parlor::cli::main(|name| env::var(name).ok())
+}

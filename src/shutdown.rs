@@ -1,15 +1,19 @@
-//! How the service stops: everything that runs in the background is tracked, and shutdown waits for it.
+//! How the service stops, in three steps: nothing new begins, then runs are interrupted, then connections end.
+//!
+//! Everything that runs in the background is spawned here, and shutdown waits for it.
 
 use std::{future::Future, time::Duration};
 
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// The one place where tasks are spawned, and the word that they should end. Cloning is cheap.
+/// The one place where tasks are spawned, and the words that end them. Cloning is cheap.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     draining: CancellationToken,
+    interrupting: CancellationToken,
     ending: CancellationToken,
+    runs: TaskTracker,
     tasks: TaskTracker,
 }
 
@@ -17,6 +21,14 @@ impl Shutdown {
     /// Spawns a task that shutdown waits for.
     pub fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.tasks.spawn(task)
+    }
+
+    /// Spawns a task that belongs to a run: it gets the grace before it is interrupted.
+    pub fn spawn_run<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.runs.spawn(task)
     }
 
     /// Says that nothing new may begin; what runs may finish.
@@ -34,20 +46,37 @@ impl Shutdown {
         self.draining.cancelled().await;
     }
 
-    /// Says that what still runs must end now.
-    pub fn end(&self) {
+    /// Says that runs must end now.
+    pub fn interrupt(&self) {
         self.drain();
+        self.interrupting.cancel();
+    }
+
+    /// Waits until runs must end.
+    pub async fn interrupted(&self) {
+        self.interrupting.cancelled().await;
+    }
+
+    /// Says that connections must end once they have said what they have to say.
+    pub fn end(&self) {
+        self.interrupt();
         self.ending.cancel();
     }
 
-    /// Waits until what still runs must end.
+    /// Waits until connections must end.
     pub async fn ended(&self) {
         self.ending.cancelled().await;
     }
 
-    /// Waits until every task has ended, at most `limit`. Returns whether they all have.
-    pub async fn wait(&self, limit: Duration) -> bool {
+    /// Waits until every run has ended, at most `limit`. Returns whether they all have.
+    pub async fn runs_done(&self, limit: Duration) -> bool {
+        self.runs.close();
+        timeout(limit, self.runs.wait()).await.is_ok()
+    }
+
+    /// Waits until every other task has ended, at most `limit`. Returns whether they all have.
+    pub async fn tasks_done(&self, limit: Duration) -> bool {
         self.tasks.close();
-        tokio::time::timeout(limit, self.tasks.wait()).await.is_ok()
+        timeout(limit, self.tasks.wait()).await.is_ok()
     }
 }

@@ -49,7 +49,7 @@ impl Http {
         let host = Host::Address(IpAddr::V4(Ipv4Addr::LOCALHOST));
         Self {
             host: reader.parsed("HOST", host, "an IP address or localhost", Host::parse),
-            port: reader.number("PORT", 8000, 1..=u16::MAX),
+            port: reader.number("PORT", 8000, 0..=u16::MAX),
             allowed_hosts: read_allowed_hosts(reader),
             origins: read_origins(reader),
             heartbeat: reader.seconds("HEARTBEAT", 15),

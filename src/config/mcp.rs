@@ -18,7 +18,12 @@ pub struct Mcp {
     pub command: Option<ServerCommand>,
     /// The limit for an answer of the server.
     pub timeout: Duration,
+    /// What the server may see of our environment. Keys of providers are not among it.
+    pub environment: Vec<(String, String)>,
 }
+
+/// The variables that are handed to the server. All others stay here.
+const HANDED_ON: [&str; 6] = ["PATH", "HOME", "TZ", "LANG", "RUST_LOG", "READ_ONLY"];
 
 /// A program that exists, and what it is started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +51,14 @@ impl Mcp {
         if reader.text("MCP_CONFIG").is_some() {
             reader.fault(Fault::not_available("MCP_CONFIG"));
         }
-        Self { command, timeout: reader.seconds("MCP_TIMEOUT", 30) }
+        Self { command, timeout: reader.seconds("MCP_TIMEOUT", 30), environment: handed_on(reader) }
     }
+}
+
+fn handed_on(reader: &Reader<'_>) -> Vec<(String, String)> {
+    let source = reader.source();
+    let set = HANDED_ON.iter().filter_map(|name| Some(((*name).to_owned(), source.get(name)?)));
+    set.collect()
 }
 
 fn read_command(reader: &mut Reader<'_>) -> Option<ServerCommand> {

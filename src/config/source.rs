@@ -94,6 +94,11 @@ impl Source {
         Ok(value.map(|value| (value, Origin::Dotenv)))
     }
 
+    /// Returns a value as it stands, for handing it on; nothing if it is unset or no text.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        self.find(name).ok().flatten().map(|(value, _)| value.to_owned())
+    }
+
     /// Returns the folders in which the system looks for programs.
     pub(super) fn search_path(&self) -> Option<&OsStr> {
         self.environment.get("PATH").map(OsString::as_os_str)

@@ -123,7 +123,8 @@ fn with_headers(mut answer: Response, principal: &Principal, started: Started) -
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let is_good = |key: &&str| (1..=255).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    let is_good =
+        |key: &&str| (1..=255).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     match value.to_str().ok().filter(is_good) {
         Some(key) => Ok(Some(key.to_owned())),
         None => Err(Problem::InvalidHeader {
@@ -159,7 +160,8 @@ impl ChatIn {
     /// Refuses a provider or model other than the one that is configured.
     fn check_model(&self, app: &App) -> Result<(), Problem> {
         let answering = app.runs.model();
-        let is_other = |asked: &Option<String>, known: &str| asked.as_deref().is_some_and(|asked| asked != known);
+        let is_other =
+            |asked: &Option<String>, known: &str| asked.as_deref().is_some_and(|asked| asked != known);
         if is_other(&self.provider, &answering.provider) {
             return Err(Problem::field("provider", "is not on the list of allowed providers"));
         }

@@ -42,7 +42,8 @@ pub(super) async fn create(
     fields.finish()?;
     let made = app.store.create_conversation(&principal.user, title).await?;
     let location = format!("/api/{}/conversations/{}", principal.user, made.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(ConversationOut::from(made))).into_response())
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(ConversationOut::from(made)))
+        .into_response())
 }
 
 /// Reads a conversation.

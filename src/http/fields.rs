@@ -27,13 +27,15 @@ impl FromRequest<App> for Fields {
             return Err(Problem::UnsupportedMediaType);
         }
         let body = Bytes::from_request(request, app).await.map_err(|error| unreadable(&error, app))?;
-        let text = std::str::from_utf8(&body).map_err(|_| Problem::MalformedRequest("the body is not UTF-8"))?;
+        let text =
+            std::str::from_utf8(&body).map_err(|_| Problem::MalformedRequest("the body is not UTF-8"))?;
         Self::parse(text)
     }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/json")
 }
@@ -139,8 +141,12 @@ mod tests {
 
     #[test]
     fn every_fault_comes_in_one_list_and_strangers_are_named() {
-        let mut fields = Fields::parse(r#"{"message": " ", "stream": "yes", "user_id": "bob", "n": null}"#).unwrap();
-        assert_eq!((fields.words("message", 5), fields.truth("stream"), fields.value("n")), (None, None, None));
+        let mut fields =
+            Fields::parse(r#"{"message": " ", "stream": "yes", "user_id": "bob", "n": null}"#).unwrap();
+        assert_eq!(
+            (fields.words("message", 5), fields.truth("stream"), fields.value("n")),
+            (None, None, None)
+        );
         let Err(Problem::Invalid(faults)) = fields.finish() else { panic!("it has faults") };
         let named: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(named, ["message", "stream", "user_id"]);

@@ -35,7 +35,9 @@ impl HostGuard {
             return Err(Problem::WrongHost);
         }
         match headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default()) {
-            Some(origin) if !self.knows_origin(origin) => Err(Problem::Forbidden("this origin may not use the service")),
+            Some(origin) if !self.knows_origin(origin) => {
+                Err(Problem::Forbidden("this origin may not use the service"))
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -90,7 +92,8 @@ mod tests {
 
     #[test]
     fn a_foreign_host_is_refused() {
-        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8000", "", "192.0.2.1"] {
+        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8000", "", "192.0.2.1"]
+        {
             assert_eq!(verdict(host, None).as_deref(), Some("WrongHost"), "{host}");
         }
     }
@@ -100,7 +103,9 @@ mod tests {
         for origin in ["http://localhost:3000", "https://127.0.0.1", "http://[::1]:5173"] {
             assert_eq!(verdict("localhost", Some(origin)), None, "{origin}");
         }
-        for origin in ["https://evil.example", "null", "http://localhost.evil.example", "file://", "http://localhost:x"] {
+        for origin in
+            ["https://evil.example", "null", "http://localhost.evil.example", "file://", "http://localhost:x"]
+        {
             assert!(verdict("localhost", Some(origin)).is_some(), "{origin}");
         }
     }

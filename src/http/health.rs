@@ -52,7 +52,8 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyOut>
     let mut is_degraded = false;
     for server in (app.tool_health)() {
         is_degraded |= !server.is_up;
-        let part = if server.is_up { Part::new("ok", "up") } else { Part::new("down", "it is being started again") };
+        let part =
+            if server.is_up { Part::new("ok", "up") } else { Part::new("down", "it is being started again") };
         parts.insert(format!("mcp:{}", server.name), part);
     }
     parts.insert("model".into(), Part::new("ok", &app.model));

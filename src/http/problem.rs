@@ -102,7 +102,9 @@ impl Problem {
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found", "Not found"),
             Self::NoSuchRoute => (StatusCode::NOT_FOUND, "no_such_route", "No such route"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
+            }
             Self::ConversationBusy { .. } => (StatusCode::CONFLICT, "conversation_busy", "Conversation busy"),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large"),
             Self::UnsupportedMediaType => {
@@ -110,12 +112,16 @@ impl Problem {
             }
             Self::WrongHost => (StatusCode::MISDIRECTED_REQUEST, "wrong_host", "Wrong host"),
             Self::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", "Invalid request"),
-            Self::KeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Idempotency key reused"),
+            Self::KeyReused => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Idempotency key reused")
+            }
             Self::RunFailed { failure, .. } => (status_of(*failure), failure.as_str(), "The run failed"),
             Self::StorageUnavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", "Storage unavailable")
             }
-            Self::ToolsUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "tools_unavailable", "Tools unavailable"),
+            Self::ToolsUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "tools_unavailable", "Tools unavailable")
+            }
             Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "Shutting down"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         }
@@ -174,7 +180,11 @@ impl IntoResponse for Problem {
             active_run_id: if let Self::ConversationBusy { active } = &self { Some(*active) } else { None },
             retry_after_seconds: self.retry_after(),
             run_id: if let Self::RunFailed { run, .. } = &self { Some(*run) } else { None },
-            conversation_id: if let Self::RunFailed { conversation, .. } = &self { Some(*conversation) } else { None },
+            conversation_id: if let Self::RunFailed { conversation, .. } = &self {
+                Some(*conversation)
+            } else {
+                None
+            },
         };
         let body = serde_json::to_string(&problem).unwrap_or_default();
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -210,7 +220,9 @@ impl From<TaskCallError> for Problem {
         match error {
             TaskCallError::Unavailable => Self::ToolsUnavailable,
             TaskCallError::Tool { code, .. } if code == "task_not_found" => Self::NotFound("task"),
-            TaskCallError::Tool { code, message } if code == "invalid_arguments" => Self::field("body", message),
+            TaskCallError::Tool { code, message } if code == "invalid_arguments" => {
+                Self::field("body", message)
+            }
             TaskCallError::Tool { .. } => Self::Internal(error.into()),
             TaskCallError::Invalid(message) => Self::field("body", message),
         }

@@ -59,7 +59,11 @@ impl Query {
     }
 
     /// Reads one of a few words.
-    pub(super) fn choice<'a>(&self, name: &'static str, words: &[&'a str]) -> Result<Option<&'a str>, Problem> {
+    pub(super) fn choice<'a>(
+        &self,
+        name: &'static str,
+        words: &[&'a str],
+    ) -> Result<Option<&'a str>, Problem> {
         let Some(text) = self.find(name) else { return Ok(None) };
         let found = words.iter().find(|word| **word == text).copied();
         found.map(Some).ok_or_else(|| Problem::field(name, format!("must be one of {}", words.join(", "))))
@@ -77,7 +81,11 @@ fn decode(text: &str) -> Result<String, Problem> {
         rest = after;
     }
     let decoded = percent_decode_str(&spaced).decode_utf8().map_err(|_| FAULT)?;
-    if decoded.contains('\0') { Err(Problem::field("query", "must not hold NUL")) } else { Ok(decoded.into_owned()) }
+    if decoded.contains('\0') {
+        Err(Problem::field("query", "must not hold NUL"))
+    } else {
+        Ok(decoded.into_owned())
+    }
 }
 
 #[cfg(test)]

@@ -64,7 +64,11 @@ pub(super) async fn around(request: Request, next: Next) -> Response {
     if let Ok(id) = HeaderValue::from_str(&scope.id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    let run_id = response.headers().get(RUN_ID).and_then(|id| id.to_str().ok()).and_then(|id| id.parse::<RunId>().ok());
+    let run_id = response
+        .headers()
+        .get(RUN_ID)
+        .and_then(|id| id.to_str().ok())
+        .and_then(|id| id.parse::<RunId>().ok());
     request_ended(&RequestLine {
         method: method.as_str(),
         route: route.as_deref(),

@@ -43,7 +43,9 @@ pub(super) async fn events(
     match app.runs.follow(&principal.user, run, seen).await? {
         Followed::Stream(heard) => Ok(sse::native(heard, app.heartbeat)),
         Followed::Over => Ok(StatusCode::NO_CONTENT.into_response()),
-        Followed::Beyond => Err(Problem::InvalidHeader { name, fault: "lies beyond the last event of the run" }),
+        Followed::Beyond => {
+            Err(Problem::InvalidHeader { name, fault: "lies beyond the last event of the run" })
+        }
         Followed::NoSuchRun => Err(Problem::NotFound("run")),
     }
 }
@@ -67,7 +69,9 @@ fn seen(headers: &HeaderMap, query: &Query) -> Result<(&'static str, Option<Even
         (None, None) => return Ok(("after", None)),
     };
     match text.parse::<i64>() {
-        Ok(number) if number >= 0 && text.bytes().all(|byte| byte.is_ascii_digit()) => Ok((name, Some(number.into()))),
+        Ok(number) if number >= 0 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok((name, Some(number.into())))
+        }
         Ok(_) | Err(_) => Err(Problem::InvalidHeader { name, fault: "must be the id of an event" }),
     }
 }

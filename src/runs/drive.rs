@@ -31,7 +31,7 @@ pub(super) async fn drive(runs: Runs, live: Arc<Live>, recorder: Recorder, turn:
             Ok(Err(_panic)) => Err(Stop::Failed(RunFailure::Internal)),
             Err(_elapsed) => Err(Stop::Failed(RunFailure::RunTimeout)),
         },
-        () = inner.shutdown.ended() => Err(Stop::Failed(RunFailure::Interrupted)),
+        () = inner.shutdown.interrupted() => Err(Stop::Failed(RunFailure::Interrupted)),
         never = keep_saving(&recorder) => match never {},
     };
     inner.end(&live, &recorder, outcome).await;

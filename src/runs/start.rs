@@ -76,7 +76,7 @@ impl Runs {
             return Err(StartError::ShuttingDown);
         }
         // On a task of its own: between the commit and the start of the run no hang-up may come.
-        let starting = self.0.shutdown.spawn(start(self.clone(), turn));
+        let starting = self.0.shutdown.spawn_run(start(self.clone(), turn));
         starting.await?
     }
 }
@@ -100,7 +100,7 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
         recorder.notice(NoticeCode::DemoMode);
     }
     let conversation = accepted.conversation;
-    inner.shutdown.spawn(super::drive::drive(runs.clone(), live, recorder, turn));
+    inner.shutdown.spawn_run(super::drive::drive(runs.clone(), live, recorder, turn));
     Ok(Started { run, conversation, is_replay: false })
 }
 

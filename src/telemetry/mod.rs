@@ -28,6 +28,9 @@ pub struct Settings {
     pub filter: String,
 }
 
+/// Libraries that would log arguments, bodies or headers, whatever the filter says.
+const HELD_DOWN: [&str; 4] = ["rmcp=warn", "sqlx=warn", "hyper_util=info", "reqwest=info"];
+
 /// The form of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -50,7 +53,11 @@ pub enum InitError {
 
 /// Sets the log of the process up, on standard error: standard output belongs to what a command prints.
 pub fn init(settings: &Settings) -> Result<(), InitError> {
-    let registry = tracing_subscriber::registry().with(EnvFilter::try_new(&settings.filter)?);
+    let mut filter = EnvFilter::try_new(&settings.filter)?;
+    for directive in HELD_DOWN {
+        filter = filter.add_directive(directive.parse()?);
+    }
+    let registry = tracing_subscriber::registry().with(filter);
     match settings.format {
         Format::Text => {
             let text = layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());

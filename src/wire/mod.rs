@@ -7,6 +7,7 @@ mod simple;
 
 pub use native::{DONE, HEARTBEAT, RETRY, frame};
 pub use shapes::{
-    ChatOut, ConversationOut, MessageOut, NoticeOut, PageOut, RunErrorOut, RunOut, TaskOut, ToolCallOut, UsageOut,
+    ChatOut, ConversationOut, MessageOut, NoticeOut, PageOut, RunErrorOut, RunOut, TaskOut, ToolCallOut,
+    UsageOut,
 };
 pub use simple::{Simple, Wrapping};

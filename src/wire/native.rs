@@ -100,7 +100,9 @@ impl<'a> From<&'a Event> for EventOut<'a> {
                     attempt: *attempt,
                 }
             }
-            Event::MessageDelta { message_id, delta } => Self::MessageDelta { message_id: *message_id, delta },
+            Event::MessageDelta { message_id, delta } => {
+                Self::MessageDelta { message_id: *message_id, delta }
+            }
             Event::MessageCompleted { message_id, content, incomplete } => {
                 Self::MessageCompleted { message_id: *message_id, content, incomplete: *incomplete }
             }
@@ -159,7 +161,10 @@ mod tests {
 
     #[test]
     fn every_event_has_the_name_and_the_fields_of_the_contract() {
-        let result = ToolResult { duration_ms: Some(4), ..ToolResult::without_output(&call(), CallStatus::Ok, "Done") };
+        let result = ToolResult {
+            duration_ms: Some(4),
+            ..ToolResult::without_output(&call(), CallStatus::Ok, "Done")
+        };
         let events = [
             Event::RunCreated {
                 run_id: id(1),

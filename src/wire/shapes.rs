@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::domain::{
-    CallId, Conversation, ConversationId, Item, ItemId, Notice, Recorded, Reply, Role, Run, RunFailure, RunId,
-    ToolCall, ToolResult, Usage,
+    CallId, Conversation, ConversationId, Item, ItemId, Notice, Recorded, Reply, Role, Run, RunFailure,
+    RunId, ToolCall, ToolResult, Usage,
 };
 
 /// A page of anything.
@@ -308,7 +308,8 @@ fn calls_with_answers(items: &[Recorded]) -> Vec<ToolCallOut> {
                 asked.extend(reply.calls.iter().map(|call| (call.id, (recorded.id, call.arguments.clone()))));
             }
             Item::Tool(result) => {
-                let (message_id, arguments) = asked.remove(&result.call_id).unwrap_or((recorded.id, Map::new()));
+                let (message_id, arguments) =
+                    asked.remove(&result.call_id).unwrap_or((recorded.id, Map::new()));
                 calls.push(ToolCallOut {
                     call_id: result.call_id,
                     message_id,

@@ -35,9 +35,10 @@ impl Simple {
                 self.piece(*message_id, content.get(sent..).unwrap_or_default())
             }
             Event::Ended(end) => self.end(end.failure),
-            Event::RunCreated { .. } | Event::ToolStarted { .. } | Event::ToolCompleted { .. } | Event::Notice(_) => {
-                String::new()
-            }
+            Event::RunCreated { .. }
+            | Event::ToolStarted { .. }
+            | Event::ToolCompleted { .. }
+            | Event::Notice(_) => String::new(),
         }
     }
 
@@ -122,7 +123,10 @@ mod tests {
     #[test]
     fn text_comes_as_data_and_ends_with_done() {
         let id = ItemId::new();
-        let stream = render(Wrapping::Events, &[delta(id, "Hi,\n"), delta(id, " there"), whole(id, "Hi,\n there"), end(None)]);
+        let stream = render(
+            Wrapping::Events,
+            &[delta(id, "Hi,\n"), delta(id, " there"), whole(id, "Hi,\n there"), end(None)],
+        );
         assert_eq!(stream, "data: Hi,\ndata: \n\ndata:  there\n\ndata: [DONE]\n\n");
     }
 

@@ -1,0 +1,222 @@
+//! The composition root: builds the house from the configuration, in the order that the promises need.
+//!
+//! Lock, migrate, bind the port, end what an earlier process left, start the tool server, and only then serve.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use parlor_db::{DatabaseUrl, Db, FileLock, migrate};
+use tokio::net::TcpListener;
+
+use crate::{
+    agent::{Agent, Hands, Limits, instructions::instructions},
+    clock::Clock,
+    config::{self, Config, Origins},
+    domain,
+    http::{self, App, AppState, HostGuard, ToolHealth},
+    model::{self, Provider, ProviderSettings},
+    policy::AllowAll,
+    runs::{RunSettings, Runs},
+    shutdown::Shutdown,
+    store::Store,
+    tools::{Hub, ServerCommand, ServerSettings, ToolServer},
+};
+
+/// How long a start waits for a database that is down.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long interrupted runs may take to be stored as such.
+const INTERRUPT_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long connections and the tool server may take to end.
+const END_LIMIT: Duration = Duration::from_secs(8);
+
+/// The name of the task server, for tools, logs and health.
+const TASK_SERVER: &str = "tasks";
+
+/// A running service.
+pub struct Service {
+    address: SocketAddr,
+    shutdown: Shutdown,
+    tools: Arc<Hub>,
+    store: Store,
+    grace: Duration,
+    _lock: Option<FileLock>,
+}
+
+impl Service {
+    /// Starts the service and returns once it is ready.
+    ///
+    /// # Errors
+    /// What keeps it from starting, named: the lock, the database, the port.
+    pub async fn start(config: &Config, model: Arc<dyn domain::Model>, clock: Clock) -> anyhow::Result<Self> {
+        let shutdown = Shutdown::default();
+        let lock = serve_lock(&config.storage.database)?;
+        migrate_all(&config.storage).await?;
+        let listener = bind(&config.http).await?;
+        let address = listener.local_addr().context("the port has no address")?;
+        let db = Db::open(&config.storage.database, config.storage.max_connections);
+        let store = Store::new(db, clock.clone());
+        let tools = Arc::new(Hub::new(vec![task_server(config, &shutdown)]));
+        let runs = runs(config, model, Arc::clone(&tools), &store, clock, &shutdown);
+        let left = runs.recover().await.context("runs of an earlier process could not be ended")?;
+        if left > 0 {
+            tracing::warn!(runs = left, "runs of an earlier process were ended as interrupted");
+        }
+        runs.keep_order();
+        for server in tools.servers() {
+            server.settled().await;
+        }
+        let app = app(config, runs, &store, &tools, &shutdown);
+        shutdown.spawn(http::serve(listener, http::router(app), shutdown.clone()));
+        Ok(Self { address, shutdown, tools, store, grace: config.run.shutdown_grace, _lock: lock })
+    }
+
+    /// Returns where the service listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops the service: running turns get the grace, what is left is ended as interrupted, and clients are told.
+    pub async fn stop(self) {
+        tracing::info!("stopping: nothing new begins");
+        self.shutdown.drain();
+        if !self.shutdown.runs_done(self.grace).await {
+            tracing::warn!("the grace is over; runs are interrupted");
+            self.shutdown.interrupt();
+            if !self.shutdown.runs_done(INTERRUPT_LIMIT).await {
+                tracing::error!("some runs could not be ended; the next start ends them");
+            }
+        }
+        self.shutdown.end();
+        for server in self.tools.servers() {
+            server.stop();
+        }
+        if !self.shutdown.tasks_done(END_LIMIT).await {
+            tracing::warn!("some connections did not end in time");
+        }
+        self.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Brings both databases to the current schema.
+pub async fn migrate_all(storage: &config::Storage) -> anyhow::Result<()> {
+    let (service, tasks) = (Store::migrations(), parlor_tasks::migrations());
+    migrate(&storage.database, &service, DATABASE_PATIENCE).await.context("DATABASE_URL")?;
+    migrate(&storage.tasks, &tasks, DATABASE_PATIENCE).await.context("TASKS_DATABASE_URL")
+}
+
+/// Makes the model that the configuration describes.
+pub fn model(settings: &config::Model) -> Result<Arc<dyn domain::Model>, model::ModelSetupError> {
+    let name = settings.choice.provider().as_str();
+    let provider = Provider::find(name).unwrap_or(Provider::Demo);
+    let (base_url, api_key, named) = match &settings.choice {
+        config::Choice::Hosted { api_key, base_url, model, .. } => {
+            (base_url.clone(), Some(api_key.clone()), model.clone())
+        }
+        config::Choice::Custom { base_url, api_key, model } => {
+            (Some(base_url.clone()), api_key.clone(), Some(model.clone()))
+        }
+        config::Choice::Demo => (None, None, None),
+    };
+    let default_model = || provider.default_models().first().copied().unwrap_or_default().to_owned();
+    model::build(&ProviderSettings {
+        provider,
+        base_url: base_url.unwrap_or_else(|| provider.default_base_url().unwrap_or_default().to_owned()),
+        api_key,
+        model: named.unwrap_or_else(default_model),
+        connect_timeout: settings.connect_timeout,
+        first_token_timeout: settings.first_token_timeout,
+        idle_timeout: settings.idle_timeout,
+        pause_per_delta: settings.demo_pause,
+    })
+}
+
+/// Makes sure that no other service works on the same file, for as long as the lock is held.
+fn serve_lock(database: &DatabaseUrl) -> anyhow::Result<Option<FileLock>> {
+    match database {
+        DatabaseUrl::Sqlite(path) => {
+            let lock = FileLock::take(path, "serve");
+            Ok(Some(lock.with_context(|| format!("another service uses {}", path.display()))?))
+        }
+        DatabaseUrl::Postgres(_) => Ok(None),
+    }
+}
+
+async fn bind(settings: &config::Http) -> anyhow::Result<TcpListener> {
+    let host = settings.host.to_string();
+    let place = (host.trim_matches(['[', ']']), settings.port);
+    TcpListener::bind(place)
+        .await
+        .with_context(|| format!("HOST, PORT: cannot listen on {host}:{}", settings.port))
+}
+
+fn task_server(config: &Config, shutdown: &Shutdown) -> ToolServer {
+    let (program, arguments) = match &config.mcp.command {
+        Some(command) => (command.program.clone(), command.arguments.iter().map(Into::into).collect()),
+        None => ("/proc/self/exe".into(), vec!["mcp-server".into(), "--supervised".into()]),
+    };
+    let mut environment = config.mcp.environment.clone();
+    environment.push(("TASKS_DATABASE_URL".into(), config.storage.tasks.expose()));
+    let settings = ServerSettings {
+        name: TASK_SERVER.into(),
+        command: ServerCommand { program, arguments, environment },
+        call_limit: config.mcp.timeout,
+    };
+    ToolServer::start(settings, shutdown)
+}
+
+fn runs(
+    config: &Config,
+    model: Arc<dyn domain::Model>,
+    tools: Arc<Hub>,
+    store: &Store,
+    clock: Clock,
+    shutdown: &Shutdown,
+) -> Runs {
+    let agent = Agent {
+        model,
+        hands: Hands::new(tools, Arc::new(AllowAll)),
+        instructions: instructions(&config.agent.name, config.agent.instructions.as_deref()),
+        limits: Limits {
+            max_turns: config.agent.max_turns as usize,
+            history_tokens: config.agent.max_history_tokens,
+            first_token: config.model.first_token_timeout,
+            idle: config.model.idle_timeout,
+        },
+    };
+    let settings = RunSettings {
+        timeout: config.run.timeout,
+        live_log: config.run.live_log,
+        idempotency: config.run.idempotency,
+    };
+    Runs::new(agent, store.clone(), clock, shutdown.clone(), settings)
+}
+
+fn app(config: &Config, runs: Runs, store: &Store, tools: &Arc<Hub>, shutdown: &Shutdown) -> App {
+    let identity = runs.model();
+    let tools = Arc::clone(tools);
+    let tool_health = move || {
+        let servers = tools.servers().iter();
+        servers.map(|server| ToolHealth { name: server.name().to_string(), is_up: server.is_up() }).collect()
+    };
+    App::new(AppState {
+        runs,
+        store: store.clone(),
+        shutdown: shutdown.clone(),
+        tool_health: Box::new(tool_health),
+        model: format!("{} {}", identity.provider, identity.model),
+        guard: guard(&config.http),
+        heartbeat: config.http.heartbeat,
+        max_body_bytes: config.http.max_body_bytes,
+    })
+}
+
+fn guard(settings: &config::Http) -> HostGuard {
+    let origins = match &settings.origins {
+        Origins::Localhost => None,
+        Origins::Only(origins) => Some(origins.clone()),
+    };
+    HostGuard { hosts: settings.allowed_hosts.clone(), origins }
+}

@@ -1,0 +1,224 @@
+//! The command line: what the program does, and with which exit code it ends.
+//!
+//! Exit 2 is the configuration, every fault in one list; exit 1 is what goes wrong at run time.
+
+use std::{fmt::Display, path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use parlor_tasks::settings::Launch;
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+use crate::{
+    app::{self, Service},
+    clock::Clock,
+    config::{self, ChosenBy, Config, LogFormat, ProviderName, Report},
+    telemetry::{self, Format},
+};
+
+/// The exit code for a configuration that cannot be used.
+const BAD_CONFIGURATION: u8 = 2;
+
+/// How long the end waits for threads that nothing can interrupt, such as one that reads a terminal.
+const GOODBYE: Duration = Duration::from_millis(100);
+
+/// A conversational backend: durable runs, serialized tool calls, resumable streams.
+#[derive(Parser)]
+#[command(name = "parlor", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves the API (what happens without a command).
+    Serve,
+    /// Serves the task tools over MCP on standard input and output.
+    McpServer {
+        /// Started by the service: serves every user that it names.
+        #[arg(long)]
+        supervised: bool,
+    },
+    /// Brings the databases to the current schema and ends.
+    Migrate,
+    /// Shows every setting with its source and ends; secrets are masked.
+    Check,
+}
+
+/// Why the program ends early, by what its operator has to do about it.
+enum Failure {
+    Configuration(String),
+    Runtime(anyhow::Error),
+}
+
+/// Runs what the arguments ask for. `variable` looks into the environment, for the task server only.
+pub fn main(variable: impl Fn(&str) -> Option<String>) -> ExitCode {
+    let done = match Arguments::parse().command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(),
+        Command::McpServer { supervised: true } => mcp_server(Launch::Supervised, variable),
+        Command::McpServer { supervised: false } => mcp_server(Launch::Alone, variable),
+        Command::Migrate => migrate(),
+        Command::Check => check(),
+    };
+    match done {
+        Ok(code) => code,
+        Err(Failure::Configuration(faults)) => {
+            eprintln!("parlor: {faults}");
+            ExitCode::from(BAD_CONFIGURATION)
+        }
+        Err(Failure::Runtime(error)) => {
+            eprintln!("parlor: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve() -> Result<ExitCode, Failure> {
+    let (config, report) = configured()?;
+    let model = app::model(&config.model).map_err(|error| Failure::Configuration(error.to_string()))?;
+    log_settings(&config, &report);
+    on_runtime(async move {
+        let mut signals = Signals::new()?;
+        let service = tokio::select! {
+            started = Service::start(&config, model, Clock::system()) => started?,
+            () = signals.next() => return Ok(ExitCode::SUCCESS),
+        };
+        say_hello(&config, &service);
+        signals.next().await;
+        tokio::select! {
+            () = service.stop() => Ok(ExitCode::SUCCESS),
+            () = signals.next() => {
+                tracing::warn!("a second signal: ending at once");
+                Ok(ExitCode::FAILURE)
+            }
+        }
+    })
+}
+
+fn mcp_server(launch: Launch, variable: impl Fn(&str) -> Option<String>) -> Result<ExitCode, Failure> {
+    let folder = folder()?;
+    let settings =
+        parlor_tasks::Settings::read(launch, &folder, &variable).map_err(|faults| list(&faults))?;
+    let filter = variable("RUST_LOG").filter(|filter| !filter.is_empty()).unwrap_or_else(|| "info".into());
+    telemetry::init(&telemetry::Settings { format: Format::Text, filter }).map_err(runtime)?;
+    on_runtime(async move {
+        parlor_tasks::serve_stdio(settings).await?;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn migrate() -> Result<ExitCode, Failure> {
+    let (config, _) = configured()?;
+    on_runtime(async move {
+        app::migrate_all(&config.storage).await?;
+        println!("{} and {} are current.", config.storage.database, config.storage.tasks);
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn check() -> Result<ExitCode, Failure> {
+    let (config, report) = config::read().map_err(|faults| Failure::Configuration(faults.to_string()))?;
+    let model = app::model(&config.model).map_err(|error| Failure::Configuration(error.to_string()))?;
+    println!("{}", report.table());
+    println!("Answers come from {} {}.", model.identity().provider, model.identity().model);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the configuration and sets the log up as it says.
+fn configured() -> Result<(Config, Report), Failure> {
+    let (config, report) = config::read().map_err(|faults| Failure::Configuration(faults.to_string()))?;
+    let format = match config.telemetry.format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    let filter = config.telemetry.filter.clone();
+    telemetry::init(&telemetry::Settings { format, filter }).map_err(runtime)?;
+    Ok((config, report))
+}
+
+fn log_settings(config: &Config, report: &Report) {
+    let provider = config.model.choice.provider();
+    match config.model.chosen_by {
+        ChosenBy::Name => tracing::info!("provider {} answers, as LLM_PROVIDER says", provider.as_str()),
+        ChosenBy::Key => tracing::info!("provider {} answers, because its key is set", provider.as_str()),
+        ChosenBy::BaseUrl => tracing::info!("provider custom answers, because LLM_BASE_URL is set"),
+        ChosenBy::Nothing => tracing::warn!("no model is configured: the built-in demo answers"),
+    }
+    if config.http.host.is_loopback() {
+        tracing::warn!("AUTH_MODE=none: whoever reaches this machine's loopback acts as any user");
+    } else {
+        tracing::error!("AUTH_MODE=none on {}: whoever reaches this port acts as any user", config.http.host);
+    }
+    for name in &report.unread {
+        tracing::warn!("{name} is set, but nothing reads it");
+    }
+}
+
+/// Tells a person at a terminal that the service is there and what to try.
+fn say_hello(config: &Config, service: &Service) {
+    let address = service.address();
+    let provider = config.model.choice.provider();
+    println!("Parlor serves on http://{address}");
+    println!("  database  {}", config.storage.database);
+    match provider {
+        ProviderName::Demo => {
+            println!("  model     demo: it understands add, list, done, rename, priority, delete")
+        }
+        ProviderName::Openai
+        | ProviderName::Gemini
+        | ProviderName::Groq
+        | ProviderName::Openrouter
+        | ProviderName::Custom => println!("  model     {}", provider.as_str()),
+    }
+    println!("\nTry it:\n");
+    println!("  curl -N localhost:{}/api/local/chat -H 'content-type: application/json' \\", address.port());
+    println!("    -d '{{\"message\":\"add buy milk and call mom\"}}'\n");
+}
+
+/// The signals that end the service.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be awaited")?;
+        Ok(Self {
+            terminate,
+            interrupt: signal(SignalKind::interrupt()).context("SIGINT cannot be awaited")?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+fn on_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> Result<ExitCode, Failure> {
+    let runtime: Runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(runtime)?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(GOODBYE);
+    done.map_err(Failure::Runtime)
+}
+
+fn folder() -> Result<PathBuf, Failure> {
+    std::env::current_dir().map_err(|error| Failure::Configuration(format!("the working folder: {error}")))
+}
+
+fn list(faults: &[impl Display]) -> Failure {
+    let lines: Vec<String> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+    Failure::Configuration(format!("the configuration cannot be used:{}", lines.concat()))
+}
+
+fn runtime(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Runtime(error.into())
+}

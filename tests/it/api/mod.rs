@@ -1,3 +1,4 @@
 //! The routes, one file per resource.
 
+mod agent;
 mod chat;

@@ -3,6 +3,7 @@
 pub mod app;
 pub mod process;
 pub mod provider;
+pub mod redact;
 pub mod script;
 pub mod stream;
 

@@ -2,3 +2,5 @@
 
 mod agent;
 mod chat;
+mod conversations;
+mod messages;

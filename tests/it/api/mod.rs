@@ -4,3 +4,4 @@ mod agent;
 mod chat;
 mod conversations;
 mod messages;
+mod runs;

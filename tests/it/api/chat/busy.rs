@@ -5,8 +5,9 @@ use serde_json::json;
 
 use crate::support::{
     app::{TestApp, problem},
-    migrations,
+    eventually, migrations,
     script::{Gate, Step, says},
+    stream::text,
 };
 
 on_both! { migrations();
@@ -53,10 +54,10 @@ on_both! { migrations();
         let gate = Gate::closed();
         app.model.then([Step::Wait(gate.clone()), Step::Say("One".into())]);
         let mut first = app.say("ada", "count").await;
-        crate::support::eventually("the model is asked", || async { app.model.asked().first().map(|_| ()) }).await;
+        eventually("the model is asked", || async { app.model.asked().first().map(|_| ()) }).await;
         app.model.then(says(["Two"]));
         let second = app.ask("ada", "hello").await;
-        assert_eq!(crate::support::stream::text(&second), "Two");
+        assert_eq!(text(&second), "Two");
         gate.open();
         first.until("run.completed").await;
     }

@@ -52,6 +52,9 @@ pub(super) async fn list(
         arguments.extend(value.map(|value| (name.to_owned(), value.into())));
     }
     let after: Option<i64> = query.cursor()?;
+    if after.is_some_and(|after| after < 0) {
+        return Err(Problem::field("cursor", "must be a next_cursor of this list"));
+    }
     arguments.extend(after.map(|after| ("after".to_owned(), after.into())));
     let listed: Listed = call(&app, &principal, "list_tasks", arguments).await?;
     Ok(Json(PageOut { data: listed.tasks, next_cursor: listed.next_after.map(|after| after.to_string()) }))

@@ -2,7 +2,7 @@
 //!
 //! Exit 2 is the configuration, every fault in one list; exit 1 is what goes wrong at run time.
 
-use std::{fmt::Display, path::PathBuf, process::ExitCode, time::Duration};
+use std::{fmt::Display, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -100,7 +100,7 @@ fn serve() -> Result<ExitCode, Failure> {
 }
 
 fn mcp_server(launch: Launch, variable: impl Fn(&str) -> Option<String>) -> Result<ExitCode, Failure> {
-    let folder = folder()?;
+    let folder = config::folder().map_err(|faults| Failure::Configuration(faults.to_string()))?;
     let settings =
         parlor_tasks::Settings::read(launch, &folder, &variable).map_err(|faults| list(&faults))?;
     let filter = variable("RUST_LOG").filter(|filter| !filter.is_empty()).unwrap_or_else(|| "info".into());
@@ -208,10 +208,6 @@ fn on_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> Result<Ex
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(GOODBYE);
     done.map_err(Failure::Runtime)
-}
-
-fn folder() -> Result<PathBuf, Failure> {
-    std::env::current_dir().map_err(|error| Failure::Configuration(format!("the working folder: {error}")))
 }
 
 fn list(faults: &[impl Display]) -> Failure {

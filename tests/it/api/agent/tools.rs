@@ -27,7 +27,10 @@ on_both! { migrations();
         let events = app.ask("ada", "drop it").await;
         assert_eq!(names(&events), [&REFUSED[..], &["run.completed"]].concat());
         let end = data(&events, "tool.completed");
-        assert_eq!((&end["status"], &end["is_error"], &end["server"]), (&json!("invalid"), &json!(true), &json!("")));
+        assert_eq!(
+            (&end["status"], &end["is_error"], &end["server"]),
+            (&json!("invalid"), &json!(true), &json!(""))
+        );
         let expected = "There is no tool `drop_table`. Available tools: add_task, list_tasks, complete_task, \
                         delete_task, update_task, set_priority.";
         assert_eq!(end["result"], expected);
@@ -78,7 +81,9 @@ on_both! { migrations();
             let statuses: Vec<&Value> = outcomes(&events).into_iter().map(|(status, _)| status).collect();
             assert_eq!(statuses, ["invalid", "invalid", "invalid"], "{name}");
         }
-        app.model.then(asks([("delete_task", json!({"number": 1})), ("list_tasks", json!({}))])).then(says(["None."]));
+        app.model
+            .then(asks([("delete_task", json!({"number": 1})), ("list_tasks", json!({}))]))
+            .then(says(["None."]));
         let events = app.ask("ada", "delete the first task").await;
         assert_eq!(outcomes(&events)[0].1["code"], "task_not_found");
         assert_eq!(outcomes(&events)[1].1["tasks"], json!([]));
@@ -103,7 +108,10 @@ on_both! { migrations();
         let title = "'; DROP TABLE tasks; -- %s {0} \" <script>";
         app.model
             .then(asks([("add_task", json!({"title": title})), ("list_tasks", json!({"search": "%"}))]))
-            .then(asks([("complete_task", json!({"title_contains": "'; DROP"})), ("list_tasks", json!({"search": "_"}))]))
+            .then(asks([
+                ("complete_task", json!({"title_contains": "'; DROP"})),
+                ("list_tasks", json!({"search": "_"})),
+            ]))
             .then(says(["Done."]));
         let events = app.ask("ada", "add it").await;
         let found = outcomes(&events);
@@ -120,10 +128,13 @@ on_both! { migrations();
         for (pair, title) in calls.chunks(2).zip(titles) {
             assert_eq!((pair[0].name.as_str(), pair[1].name.as_str()), ("tool.started", "tool.completed"));
             assert_eq!(pair[0].data["call_id"], pair[1].data["call_id"]);
-            assert_eq!((&pair[0].data["arguments"]["title"], &pair[1].data["result"]["task"]["title"]), (&json!(title), &json!(title)));
+            assert_eq!(
+                (&pair[0].data["arguments"]["title"], &pair[1].data["result"]["task"]["title"]),
+                (&json!(title), &json!(title))
+            );
         }
-        let numbers: Vec<i64> = outcomes(&events).iter().map(|(_, result)| result["task"]["number"].as_i64().unwrap()).collect();
+        let numbers: Vec<i64> =
+            outcomes(&events).iter().map(|(_, result)| result["task"]["number"].as_i64().unwrap()).collect();
         assert_eq!(numbers, [1, 2, 3, 4, 5]);
     }
-
 }

@@ -85,7 +85,10 @@ on_both! { migrations();
         }
         app.model.then(says(["Hello"]));
         let longest = "k".repeat(255);
-        assert_eq!(app.chat("ada", &[("idempotency-key", &longest)], json!({"message": "hi"})).await.status(), 200);
+        assert_eq!(
+            app.chat("ada", &[("idempotency-key", &longest)], json!({"message": "hi"})).await.status(),
+            200
+        );
     }
 
     async fn a_refused_request_leaves_the_key_free(place: Place) {

@@ -93,7 +93,8 @@ on_both! { migrations();
     async fn what_is_configured_may_also_be_named(place: Place) {
         let app = TestApp::start(&place).await;
         app.model.then(says(["Hello"]));
-        let body = json!({"message": "hi", "provider": "custom", "model": "scripted", "conversation_id": null});
+        let body =
+            json!({"message": "hi", "provider": "custom", "model": "scripted", "conversation_id": null});
         app.turn("ada", body).await.until("run.completed").await;
     }
 
@@ -112,7 +113,9 @@ on_both! { migrations();
         let app = TestApp::start(&place).await;
         let limit = 256 * 1024;
         let around = r#"{"message": "hi", "metadata": {"a": ""}}"#.len();
-        let body = |bytes: usize| format!(r#"{{"message": "hi", "metadata": {{"a": "{}"}}}}"#, "x".repeat(bytes - around));
+        let body = |bytes: usize| {
+            format!(r#"{{"message": "hi", "metadata": {{"a": "{}"}}}}"#, "x".repeat(bytes - around))
+        };
         assert_eq!(body(limit).len(), limit);
         assert_eq!(refusal(&app, &JSON, body(limit)).await, (422, "invalid_request".into()));
         assert_eq!(refusal(&app, &JSON, body(limit + 1)).await, (413, "body_too_large".into()));
@@ -168,8 +171,12 @@ on_both! { migrations();
         }
         let too_long = "a".repeat(129);
         for user in ["-a", ".a", "a%20b", "a%2Fb", "%C3%A4", "a%00", too_long.as_str()] {
-            let (status, code, body) = problem(app.post(&format!("/api/{user}/chat"), json!({"message": "hi"})).await).await;
-            assert_eq!((status, code.as_str(), &body["errors"][0]["field"]), (422, "invalid_request", &json!("user_id")));
+            let (status, code, body) =
+                problem(app.post(&format!("/api/{user}/chat"), json!({"message": "hi"})).await).await;
+            assert_eq!(
+                (status, code.as_str(), &body["errors"][0]["field"]),
+                (422, "invalid_request", &json!("user_id"))
+            );
         }
         let response = app.post("/api/%ff/chat", json!({"message": "hi"})).await;
         let (status, code, _) = problem(response).await;

@@ -41,7 +41,7 @@ pub(super) async fn list(
     principal: Principal,
     query: Query,
 ) -> Result<Json<PageOut<TaskOut>>, Problem> {
-    let mut arguments = object(json!({"limit": query.limit()?}));
+    let (limit, mut arguments) = (query.limit()?, Map::new());
     let status = query.choice("status", &["pending", "completed", "all"])?;
     let priority = query.choice("priority", &PRIORITIES)?;
     let search = query.find("search").filter(|text| text.chars().count() <= LONGEST.0);
@@ -55,9 +55,30 @@ pub(super) async fn list(
     if after.is_some_and(|after| after < 0) {
         return Err(Problem::field("cursor", "must be a next_cursor of this list"));
     }
-    arguments.extend(after.map(|after| ("after".to_owned(), after.into())));
-    let listed: Listed = call(&app, &principal, "list_tasks", arguments).await?;
-    Ok(Json(PageOut { data: listed.tasks, next_cursor: listed.next_after.map(|after| after.to_string()) }))
+    let Listed { tasks, next_after } = page(&app, &principal, arguments, after, limit).await?;
+    Ok(Json(PageOut { data: tasks, next_cursor: next_after.map(|after| after.to_string()) }))
+}
+
+/// Lists as many tasks as a page holds. One answer of the tool holds fewer if they are long.
+async fn page(
+    app: &App,
+    principal: &Principal,
+    mut arguments: Map<String, Value>,
+    after: Option<i64>,
+    limit: u64,
+) -> Result<Listed, Problem> {
+    let mut page = Listed { tasks: Vec::new(), next_after: after };
+    loop {
+        arguments.insert("limit".into(), limit.saturating_sub(page.tasks.len() as u64).into());
+        arguments.extend(page.next_after.map(|after| ("after".to_owned(), after.into())));
+        let more: Listed = call(app, principal, "list_tasks", arguments.clone()).await?;
+        let is_last = more.tasks.is_empty() || more.next_after.is_none();
+        page.tasks.extend(more.tasks);
+        page.next_after = more.next_after;
+        if is_last || page.tasks.len() as u64 >= limit {
+            return Ok(page);
+        }
+    }
 }
 
 /// Adds a task.

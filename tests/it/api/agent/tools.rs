@@ -137,4 +137,27 @@ on_both! { migrations();
             outcomes(&events).iter().map(|(_, result)| result["task"]["number"].as_i64().unwrap()).collect();
         assert_eq!(numbers, [1, 2, 3, 4, 5]);
     }
+
+    async fn a_list_that_is_too_long_comes_in_parts(place: Place) {
+        let app = TestApp::start(&place).await;
+        for at in 1..=10 {
+            let body = json!({"title": format!("Number {at}"), "description": "😀".repeat(4_000)});
+            assert_eq!(app.post("/api/ada/tasks", body).await.status(), 201);
+        }
+        app.model
+            .then(asks([("list_tasks", json!({})), ("list_tasks", json!({"after": 3}))]))
+            .then(says(["Many."]));
+        let events = app.ask("ada", "list").await;
+        for (result, first) in outcomes(&events).into_iter().map(|(_, result)| result).zip([1, 4]) {
+            let numbers: Vec<i64> = result["tasks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|task| task["number"].as_i64().unwrap())
+                .collect();
+            assert_eq!(numbers, [first, first + 1, first + 2], "a host keeps 64 KiB of a result");
+            assert_eq!((&result["next_after"], &result["total"]), (&json!(first + 2), &json!(10)));
+        }
+        assert_eq!(data(&events, "tool.completed")["truncated"], false);
+    }
 }

@@ -59,4 +59,18 @@ on_both! { migrations();
         let whole = app.read("/api/ada/tasks?limit=100").await;
         assert_eq!((numbers(&whole).len(), &whole["next_cursor"]), (22, &json!(null)));
     }
+
+    async fn a_page_of_long_tasks_is_whole(place: Place) {
+        let app = TestApp::start(&place).await;
+        let long = "ñ😀".repeat(2_000);
+        for at in 1..=40 {
+            added(&app, "ada", json!({"title": format!("Number {at}"), "description": long})).await;
+        }
+        for query in ["", "?limit=40"] {
+            let response = app.get(&format!("/api/ada/tasks{query}")).await;
+            assert_eq!(response.status(), 200, "{query}");
+            let page: Value = response.json().await.unwrap();
+            assert!(page["data"].as_array().unwrap().iter().all(|task| task["description"] == long.as_str()));
+        }
+    }
 }

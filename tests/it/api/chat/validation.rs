@@ -119,6 +119,9 @@ on_both! { migrations();
         assert_eq!(body(limit).len(), limit);
         assert_eq!(refusal(&app, &JSON, body(limit)).await, (422, "invalid_request".into()));
         assert_eq!(refusal(&app, &JSON, body(limit + 1)).await, (413, "body_too_large".into()));
+        let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(body(limit)), Ok(" ".into())]);
+        let unannounced = reqwest::Body::wrap_stream(pieces);
+        assert_eq!(refusal(&app, &JSON, unannounced).await, (413, "body_too_large".into()));
     }
 
     async fn only_json_is_read(place: Place) {
@@ -167,7 +170,10 @@ on_both! { migrations();
         let longest = "a".repeat(128);
         for user in ["auth0%7C65f", "ada@example.org", "a+b~c=d-e_f:g.h", longest.as_str()] {
             app.model.then(says(["Hello"]));
-            app.turn(user, json!({"message": "hi"})).await.until("run.completed").await;
+            let response = app.chat(user, &[], json!({"message": "hi"})).await;
+            let events = response.headers()["location"].to_str().unwrap().to_owned();
+            response.bytes().await.unwrap();
+            assert_eq!(app.get(&events).await.status(), 200, "{events}");
         }
         let too_long = "a".repeat(129);
         for user in ["-a", ".a", "a%20b", "a%2Fb", "%C3%A4", "a%00", too_long.as_str()] {

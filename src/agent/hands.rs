@@ -17,6 +17,9 @@ use crate::domain::{
 /// How long a cancelled turn waits for the call that is in flight.
 const CANCEL_GRACE: Duration = Duration::from_millis(800);
 
+/// The most bytes of a sentence that tells what is wrong with a call: it may repeat what the model sent.
+const FAULT_LIMIT: usize = 2_000;
+
 /// The tools and the gate before them. Cloning is cheap.
 #[derive(Clone)]
 pub struct Hands {
@@ -72,7 +75,10 @@ impl Hands {
         let tools = self.host.list(principal).await;
         let tool = match check(&tools, call) {
             Ok(tool) => tool,
-            Err(fault) => return ToolResult::without_output(call, CallStatus::Invalid, fault),
+            Err(fault) => {
+                let fault = cut_at(&fault, FAULT_LIMIT);
+                return ToolResult::without_output(call, CallStatus::Invalid, fault);
+            }
         };
         match self.gate.check(principal, tool, call).await {
             Verdict::Allow => {}
@@ -177,7 +183,10 @@ fn failure(call: &ToolCall, error: &ToolError) -> ToolResult {
         ToolError::Refused { reason } => ToolResult::without_output(
             call,
             CallStatus::Error,
-            cut_at(&format!("The tool server refused the call: {}", without_nul(reason.clone())), 2_000),
+            cut_at(
+                &format!("The tool server refused the call: {}", without_nul(reason.clone())),
+                FAULT_LIMIT,
+            ),
         ),
     }
 }

@@ -160,4 +160,25 @@ on_both! { migrations();
         }
         assert_eq!(data(&events, "tool.completed")["truncated"], false);
     }
+
+    async fn what_is_wrong_is_told_shortly_however_long_the_wrong_thing_is(place: Place) {
+        let app = TestApp::start(&place).await;
+        let long = "x".repeat(200_000);
+        let name: &'static str = long.clone().leak();
+        app.model
+            .then(asks([
+                ("add_task", json!({"title": long})),
+                ("add_task", json!({name: 1})),
+                (name, json!({})),
+            ]))
+            .then(says(["Sorry."]));
+        let events = app.ask("ada", "add it").await;
+        let told: Vec<&str> = outcomes(&events).iter().map(|(_, result)| result.as_str().unwrap()).collect();
+        assert!(
+            told.iter().all(|sentence| sentence.len() <= 2_000),
+            "{:?}",
+            told.iter().map(|s| s.len()).collect::<Vec<_>>()
+        );
+        assert!(told[0].contains("title: value is longer than 200 characters"), "{}", told[0]);
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
     wire::{PageOut, TaskOut},
 };
 
-/// The most characters of a title and of a description.
+/// The most characters of a search and of a description.
 const LONGEST: (usize, usize) = (200, 4_000);
 
 const STATUSES: [&str; 2] = ["pending", "completed"];
@@ -143,7 +143,7 @@ pub(super) async fn delete(
 
 /// Reads the fields that adding and changing have in common.
 fn content(fields: &mut Fields) -> Map<String, Value> {
-    let title = fields.words("title", LONGEST.0);
+    let title = fields.title("title").map(|title| title.as_str().to_owned());
     let description = fields.text("description");
     if description.as_ref().is_some_and(|text| text.chars().count() > LONGEST.1) {
         fields.fault("description", "must be at most 4000 characters");

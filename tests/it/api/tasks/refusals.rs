@@ -26,13 +26,15 @@ on_both! { migrations();
     async fn a_task_that_cannot_be_is_refused_and_the_field_named(place: Place) {
         let app = TestApp::start(&place).await;
         let (long_title, long_text) = ("ñ".repeat(201), "x".repeat(4_001));
-        let table: [(Value, &[&str]); 12] = [
+        let table: [(Value, &[&str]); 14] = [
             (json!({}), &["title"]),
             (json!({"title": null}), &["title"]),
             (json!({"title": " "}), &["title"]),
             (json!({"title": 1}), &["title"]),
             (json!({"title": long_title}), &["title"]),
             (json!({"title": "a\0b"}), &["title"]),
+            (json!({"title": "a\nb"}), &["title"]),
+            (json!({"title": "a\u{1b}b"}), &["title"]),
             (json!({"title": "x", "description": long_text}), &["description"]),
             (json!({"title": "x", "description": "a\0b"}), &["description"]),
             (json!({"title": "x", "priority": "urgent"}), &["priority"]),

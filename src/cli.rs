@@ -124,6 +124,9 @@ fn check() -> Result<ExitCode, Failure> {
     let (config, report) = config::read().map_err(|faults| Failure::Configuration(faults.to_string()))?;
     let model = app::model(&config.model).map_err(|error| Failure::Configuration(error.to_string()))?;
     println!("{}", report.table());
+    for name in &report.unread {
+        println!("{name} is set, but nothing reads it.");
+    }
     println!("Answers come from {} {}.", model.identity().provider, model.identity().model);
     Ok(ExitCode::SUCCESS)
 }

@@ -40,7 +40,8 @@ impl Hands {
         self.host.is_degraded()
     }
 
-    /// Makes a call and returns its answer, whatever it is. After a cancel it waits a moment for the answer.
+    /// Makes a call and returns its answer, whatever it is, within the limits of what is stored. After a cancel it waits
+    /// a moment for the answer; a call that was not made by then is not made any more.
     ///
     /// # Errors
     /// [`Stop::Cancelled`] if there was no answer by then; the call's effect is in doubt.
@@ -50,6 +51,10 @@ impl Hands {
         call: &ToolCall,
         cancel: &CancellationToken,
     ) -> Result<ToolResult, Stop> {
+        if cancel.is_cancelled() {
+            let sentence = "This call was not made: the user cancelled.";
+            return Ok(ToolResult::without_output(call, CallStatus::Cancelled, sentence));
+        }
         let started = Instant::now();
         let mut making = std::pin::pin!(self.make(principal, call));
         let mut result = tokio::select! {
@@ -59,6 +64,7 @@ impl Hands {
                 Err(_elapsed) => return Err(Stop::Cancelled),
             },
         };
+        within_limits(&mut result);
         let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         result.duration_ms = Some(elapsed);
         tracing::debug!(
@@ -68,8 +74,13 @@ impl Hands {
         Ok(result)
     }
 
-    async fn make(&self, principal: &Principal, call: &ToolCall) -> ToolResult {
+    /// Makes a call and returns its answer, however large: for callers that neither store nor tell it.
+    pub async fn make(&self, principal: &Principal, call: &ToolCall) -> ToolResult {
         let tools = self.host.list(principal).await;
+        if !call.server.is_empty() && tools.iter().all(|tool| tool.server.as_ref() != call.server) {
+            // It was there when the model asked.
+            return failure(call, &ToolError::Unavailable { server: call.server.clone() });
+        }
         let tool = match check(&tools, call) {
             Ok(tool) => tool,
             Err(fault) => return ToolResult::without_output(call, CallStatus::Invalid, fault),
@@ -138,25 +149,27 @@ fn holds_nul(value: &Value) -> bool {
     }
 }
 
-/// Brings a tool's output within the limits of what is stored.
 fn answer(call: &ToolCall, output: ToolOutput) -> ToolResult {
-    let text = without_nul(output.text);
-    let kept = cut_at(&text, RESULT_LIMIT);
-    let mut truncated = kept.len() < text.len();
-    let result = match output.structured {
-        None => Value::String(kept.to_owned()),
-        Some(structured) => {
-            let written = structured.to_string();
-            if written.len() <= RESULT_LIMIT && !holds_nul(&structured) {
-                structured
-            } else {
-                truncated = true;
-                Value::String(cut_at(&without_nul(written), RESULT_LIMIT).to_owned())
-            }
-        }
-    };
     let status = if output.is_error { CallStatus::Error } else { CallStatus::Ok };
-    ToolResult { result, truncated, ..ToolResult::without_output(call, status, kept) }
+    let text = without_nul(output.text);
+    let result = output.structured.unwrap_or_else(|| Value::String(text.clone()));
+    ToolResult { text, result, ..ToolResult::without_output(call, status, "") }
+}
+
+/// Cuts an answer to what is stored.
+fn within_limits(result: &mut ToolResult) {
+    if result.text.len() > RESULT_LIMIT {
+        result.text = cut_at(&result.text, RESULT_LIMIT).to_owned();
+        result.truncated = true;
+    }
+    let written = match &result.result {
+        Value::String(text) => text.clone(),
+        structured => structured.to_string(),
+    };
+    if written.len() > RESULT_LIMIT || holds_nul(&result.result) {
+        result.truncated |= written.len() > RESULT_LIMIT;
+        result.result = Value::String(cut_at(&without_nul(written), RESULT_LIMIT).to_owned());
+    }
 }
 
 fn failure(call: &ToolCall, error: &ToolError) -> ToolResult {
@@ -177,7 +190,7 @@ fn failure(call: &ToolCall, error: &ToolError) -> ToolResult {
         ToolError::Refused { reason } => ToolResult::without_output(
             call,
             CallStatus::Error,
-            cut_at(&format!("The tool server refused the call: {}", without_nul(reason.clone())), 2_000),
+            format!("The tool server refused the call: {}", without_nul(reason.clone())),
         ),
     }
 }
@@ -238,7 +251,8 @@ mod tests {
             text: "x".repeat(RESULT_LIMIT + 1),
             structured: Some(json!({"text": "y".repeat(RESULT_LIMIT)})),
         };
-        let result = answer(&call(json!({})), output);
+        let mut result = answer(&call(json!({})), output);
+        within_limits(&mut result);
         assert_eq!((result.text.len(), result.truncated), (RESULT_LIMIT, true));
         assert_eq!(result.result.as_str().map(str::len), Some(RESULT_LIMIT));
     }

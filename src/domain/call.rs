@@ -5,7 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::CallId;
+use super::{CallId, cut_at};
+
+/// The longest sentence that stands for an output, in bytes.
+const SENTENCE_LIMIT: usize = 2_000;
 
 /// A call as stored inside its assistant item. It never changes after that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,7 +120,9 @@ impl ToolResult {
         Self::of_sentence(call_id, server, name, CallStatus::Unknown, sentence.into())
     }
 
+    /// Cuts the sentence: it may quote the model, whose words have no limit.
     fn of_sentence(call_id: CallId, server: &str, name: &str, status: CallStatus, text: String) -> Self {
+        let text = cut_at(&text, SENTENCE_LIMIT).to_owned();
         Self {
             call_id,
             server: server.into(),

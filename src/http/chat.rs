@@ -68,7 +68,7 @@ pub(super) async fn chat(
         return Err(Problem::NotFound("run"));
     };
     let answer = match format {
-        Format::Json => json(&app, &principal, started, heard).await?,
+        Format::Json => json(&app, &principal, started, heard).await.unwrap_or_else(Problem::into_response),
         Format::Plain => sse::plain(heard),
         Format::Events if is_simple => sse::simple(heard, app.heartbeat),
         Format::Events => sse::native(heard, app.heartbeat),
@@ -184,6 +184,8 @@ impl ChatIn {
             principal,
             conversation: self.conversation,
             message: self.message,
+            provider: self.provider,
+            model: self.model,
             timezone: self.timezone,
             metadata: self.metadata,
             tool_choice: self.tool_choice,

@@ -1,16 +1,22 @@
 //! The body of a request: a JSON object, read field by field, with every fault in one list and strangers named.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header},
 };
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
 use super::{
     App,
     problem::{FieldFault, Problem},
 };
+
+/// How long the body of a request may take.
+const BODY_LIMIT: Duration = Duration::from_secs(15);
 
 /// The fields of a body that are not read yet, and what was wrong so far.
 #[derive(Debug)]
@@ -26,7 +32,10 @@ impl FromRequest<App> for Fields {
         if !is_json(request.headers()) {
             return Err(Problem::UnsupportedMediaType);
         }
-        let body = Bytes::from_request(request, app).await.map_err(|error| unreadable(&error, app))?;
+        let Ok(read) = timeout(BODY_LIMIT, Bytes::from_request(request, app)).await else {
+            return Err(Problem::MalformedRequest("the body did not come in time"));
+        };
+        let body = read.map_err(|error| unreadable(&error, app))?;
         let text =
             std::str::from_utf8(&body).map_err(|_| Problem::MalformedRequest("the body is not UTF-8"))?;
         Self::parse(text)

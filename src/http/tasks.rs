@@ -19,6 +19,9 @@ use crate::{
 /// The most characters of a title and of a description.
 const LONGEST: (usize, usize) = (200, 4_000);
 
+/// How many tasks are asked for at once: that many of the longest stay below the limit of one answer.
+const PIECE: u64 = 25;
+
 const STATUSES: [&str; 2] = ["pending", "completed"];
 const PRIORITIES: [&str; 3] = ["low", "medium", "high"];
 
@@ -41,7 +44,8 @@ pub(super) async fn list(
     principal: Principal,
     query: Query,
 ) -> Result<Json<PageOut<TaskOut>>, Problem> {
-    let mut arguments = object(json!({"limit": query.limit()?}));
+    let limit = query.limit()?;
+    let mut arguments = Map::new();
     let status = query.choice("status", &["pending", "completed", "all"])?;
     let priority = query.choice("priority", &PRIORITIES)?;
     let search = query.find("search").filter(|text| text.chars().count() <= LONGEST.0);
@@ -51,10 +55,18 @@ pub(super) async fn list(
     for (name, value) in [("status", status), ("priority", priority), ("search", search)] {
         arguments.extend(value.map(|value| (name.to_owned(), value.into())));
     }
-    let after: Option<i64> = query.cursor()?;
-    arguments.extend(after.map(|after| ("after".to_owned(), after.into())));
-    let listed: Listed = call(&app, &principal, "list_tasks", arguments).await?;
-    Ok(Json(PageOut { data: listed.tasks, next_cursor: listed.next_after.map(|after| after.to_string()) }))
+    let mut data = Vec::new();
+    let mut after: Option<i64> = query.cursor()?;
+    loop {
+        arguments.insert("limit".into(), (limit - data.len() as u64).min(PIECE).into());
+        arguments.extend(after.map(|after| ("after".to_owned(), after.into())));
+        let mut listed: Listed = call(&app, &principal, "list_tasks", arguments.clone()).await?;
+        data.append(&mut listed.tasks);
+        after = listed.next_after;
+        if after.is_none() || data.len() as u64 >= limit {
+            return Ok(Json(PageOut { data, next_cursor: after.map(|after| after.to_string()) }));
+        }
+    }
 }
 
 /// Adds a task.

@@ -116,6 +116,21 @@ on_both! { migrations();
         assert_eq!(data(&events, "tool.completed")["status"], "ok");
     }
 
+    async fn an_answer_of_ten_megabytes_is_dropped_and_the_model_is_told(place: Place) {
+        let huge = r#"{ if ($0 ~ /structuredContent/) { match($0, /"id":[0-9]+/); id = substr($0, RSTART, RLENGTH);
+            printf "{\"jsonrpc\":\"2.0\",%s,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"", id;
+            for (i = 0; i < 10000; i++) printf "%1000s", ""; print "\"}]}}" } else print; fflush() }"#;
+        let (provider, command) = (Provider::start().await, shell(&format!("{} | awk '{huge}'", task_server_command())));
+        let settings = [&provider.settings()[..], &[("MCP_SERVER_COMMAND", command.as_str())]].concat();
+        let service = Process::start(&place, &settings).await;
+        adds_milk(&provider);
+        let events = service.say("ada", "add milk", None).await.rest().await;
+        let answer = data(&events, "tool.completed");
+        assert_eq!(answer["status"], "error");
+        assert!(answer["result"].as_str().unwrap().contains("larger than 1 MiB"), "{answer}");
+        assert_eq!(text(&events), "Added.");
+    }
+
     async fn one_that_ends_at_every_start_leaves_chats_without_tools(place: Place) {
         let service = Process::start(&place, &[("MCP_SERVER_COMMAND", "sh -c 'exit 3'")]).await;
         let ready = service.read("/health/ready").await;

@@ -29,7 +29,12 @@ pub struct Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("--- log of the service\n{}", read(&self.log));
+            let log = read(&self.log);
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!(
+                "--- the end of the service's log\n{}",
+                lines[lines.len().saturating_sub(25)..].join("\n")
+            );
         }
     }
 }
@@ -111,7 +116,7 @@ impl Process {
 
     pub async fn post(&self, path: &str, body: Value) -> reqwest::Result<Response> {
         let url = format!("{}{path}", self.base);
-        soon(path, self.http.post(url).json(&body).timeout(Duration::from_secs(20)).send()).await
+        soon(path, self.http.post(url).json(&body).send()).await
     }
 
     pub async fn read(&self, path: &str) -> Value {

@@ -7,6 +7,11 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// A text is not an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a UUID, lower case with hyphens")]
+pub struct IdError;
+
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -34,11 +39,14 @@ macro_rules! uuid_id {
         }
 
         impl FromStr for $name {
-            type Err = uuid::Error;
+            type Err = IdError;
 
-            /// Accepts the hyphenated form only; other spellings of a UUID are not ids of ours.
+            /// Accepts the hyphenated form in lower case only; other spellings of a UUID are not ids of ours.
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                text.parse::<uuid::fmt::Hyphenated>().map(|id| Self(id.into_uuid()))
+                if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                    return Err(IdError);
+                }
+                text.parse::<uuid::fmt::Hyphenated>().map(|id| Self(id.into_uuid())).map_err(|_| IdError)
             }
         }
 
@@ -129,8 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn an_id_without_hyphens_is_not_one_of_ours() {
+    fn another_spelling_of_an_id_is_not_one_of_ours() {
         assert!("0190a5b47e3c7cc0a1b2c3d4e5f60718".parse::<RunId>().is_err());
+        assert!("0190A5B4-7E3C-7CC0-A1B2-C3D4E5F60718".parse::<RunId>().is_err());
         assert!("0190a5b4-7e3c-7cc0-a1b2-c3d4e5f60718".parse::<RunId>().is_ok());
     }
 }

@@ -22,7 +22,7 @@ pub use conversation::{Conversation, Title, TitleError};
 pub use event::{End, Event, Notice, NoticeCode};
 pub use failure::RunFailure;
 pub use gate::{Gate, Verdict};
-pub use ids::{CallId, ConversationId, EventId, ItemId, RunId};
+pub use ids::{CallId, ConversationId, EventId, IdError, ItemId, RunId};
 pub use item::{Item, ProviderMeta, Recorded, Reply, Role, UserMessage};
 pub use model::{
     Finish, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest, RequestedCall,

@@ -71,9 +71,9 @@ impl Fields {
         self.faults.push(FieldFault { field: field.into(), message: message.into() });
     }
 
-    /// Tells whether a field is there, be it null.
+    /// Tells whether a field is there. Null counts as absent.
     pub(super) fn has(&self, field: &str) -> bool {
-        self.left.contains_key(field)
+        self.left.get(field).is_some_and(|value| !value.is_null())
     }
 
     /// Reads a field of any type. Null counts as absent.

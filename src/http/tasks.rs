@@ -57,6 +57,9 @@ pub(super) async fn list(
     }
     let mut data = Vec::new();
     let mut after: Option<i64> = query.cursor()?;
+    if after.is_some_and(|after| after < 0) {
+        return Err(Problem::field("cursor", "must be a next_cursor of this list"));
+    }
     loop {
         arguments.insert("limit".into(), (limit - data.len() as u64).min(PIECE).into());
         arguments.extend(after.map(|after| ("after".to_owned(), after.into())));

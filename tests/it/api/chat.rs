@@ -1,5 +1,12 @@
 //! `POST /api/{user_id}/chat`.
 
+mod busy;
+mod format;
+mod idempotency;
+mod text;
+mod validation;
+mod words;
+
 use parlor_db::on_both;
 use serde_json::json;
 

@@ -1,3 +1,7 @@
 //! The routes, one file per resource.
 
+mod agent;
 mod chat;
+mod conversations;
+mod messages;
+mod runs;

@@ -72,6 +72,32 @@ impl TestApp {
         soon(path, self.request(Method::DELETE, path).send()).await.unwrap()
     }
 
+    /// Sends a request with headers and bytes of the test's own.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Response {
+        let request = self.request(method, path).body(body);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        soon(path, request.send()).await.unwrap()
+    }
+
+    /// Posts a turn with headers of the test's own.
+    pub async fn chat(&self, user: &str, headers: &[(&str, &str)], body: Value) -> Response {
+        let headers = [&[("content-type", "application/json")], headers].concat();
+        self.send(Method::POST, &format!("/api/{user}/chat"), &headers, body.to_string()).await
+    }
+
+    /// Says something and returns the whole turn as JSON.
+    pub async fn chat_json(&self, user: &str, body: Value) -> Value {
+        let response = self.chat(user, &[("accept", "application/json")], body).await;
+        assert_eq!(response.status(), 200);
+        response.json().await.unwrap()
+    }
+
     /// Reads JSON that must be there.
     pub async fn read(&self, path: &str) -> Value {
         let response = self.get(path).await;

@@ -4,6 +4,7 @@ pub mod app;
 pub mod outage;
 pub mod process;
 pub mod provider;
+pub mod redact;
 pub mod script;
 pub mod stream;
 

@@ -1,0 +1,5 @@
+//! What a turn does, as it is seen from outside.
+
+mod ends;
+mod failures;
+mod tools;

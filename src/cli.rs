@@ -2,6 +2,8 @@
 //!
 //! Exit 2 is the configuration, every fault in one list; exit 1 is what goes wrong at run time.
 
+#![expect(clippy::print_stdout, reason = "a command line speaks to whoever typed it")]
+
 use std::{fmt::Display, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context;
@@ -169,7 +171,7 @@ fn say_hello(config: &Config, service: &Service) {
     println!("  database  {}", config.storage.database);
     match provider {
         ProviderName::Demo => {
-            println!("  model     demo: it understands add, list, done, rename, priority, delete")
+            println!("  model     demo: it understands add, list, done, rename, priority, delete");
         }
         ProviderName::Openai
         | ProviderName::Gemini

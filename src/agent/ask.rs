@@ -225,8 +225,8 @@ mod tests {
         Draft { text: text.into(), calls, meta: None }
     }
 
-    fn written(draft: Draft, finish: Finish, with_tools: bool) -> Option<Reply> {
-        draft.into_reply(&[], &finish, with_tools, "demo".into()).map(|written| written.reply)
+    fn written(draft: Draft, finish: &Finish, with_tools: bool) -> Option<Reply> {
+        draft.into_reply(&[], finish, with_tools, "demo".into()).map(|written| written.reply)
     }
 
     #[test]
@@ -240,25 +240,25 @@ mod tests {
 
     #[test]
     fn the_calls_of_a_reply_that_was_cut_are_dropped() {
-        let reply = written(draft("half", vec![requested("{}")]), Finish::Length, true).unwrap();
+        let reply = written(draft("half", vec![requested("{}")]), &Finish::Length, true).unwrap();
         assert_eq!(reply, Reply::cut_short("half"));
     }
 
     #[test]
     fn calls_that_were_not_offered_are_dropped_and_a_sentence_stands_for_them() {
-        let reply = written(draft("", vec![requested("{}")]), Finish::Stop, false).unwrap();
+        let reply = written(draft("", vec![requested("{}")]), &Finish::Stop, false).unwrap();
         assert_eq!(reply, Reply::of_text(NO_LAST_WORD));
     }
 
     #[test]
     fn an_empty_reply_is_no_reply() {
-        assert_eq!(written(draft("", Vec::new()), Finish::Stop, true), None);
-        assert_eq!(written(draft("", Vec::new()), Finish::Length, true), Some(Reply::cut_short(CUT_OFF)));
+        assert_eq!(written(draft("", Vec::new()), &Finish::Stop, true), None);
+        assert_eq!(written(draft("", Vec::new()), &Finish::Length, true), Some(Reply::cut_short(CUT_OFF)));
     }
 
     #[test]
     fn no_reply_holds_more_calls_than_the_limit() {
-        let reply = written(draft("", vec![requested("{}"); MOST_CALLS + 5]), Finish::Stop, true).unwrap();
+        let reply = written(draft("", vec![requested("{}"); MOST_CALLS + 5]), &Finish::Stop, true).unwrap();
         assert_eq!(reply.calls.len(), MOST_CALLS);
     }
 }

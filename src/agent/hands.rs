@@ -216,7 +216,7 @@ mod tests {
         }
     }
 
-    fn call(arguments: Value) -> ToolCall {
+    fn call(arguments: &Value) -> ToolCall {
         ToolCall {
             id: CallId::new(),
             provider_id: String::new(),
@@ -230,17 +230,17 @@ mod tests {
 
     #[test]
     fn a_call_of_a_tool_that_is_not_there_names_those_that_are() {
-        let wrong = ToolCall { name: "drop_table".into(), ..call(json!({})) };
+        let wrong = ToolCall { name: "drop_table".into(), ..call(&json!({})) };
         let fault = check(&[tool()], &wrong).unwrap_err();
         assert_eq!(fault, "There is no tool `drop_table`. Available tools: add_task.");
     }
 
     #[test]
     fn arguments_must_be_an_object_that_fits_and_holds_no_nul() {
-        assert!(check(&[tool()], &call(json!({"title": "milk"}))).is_ok());
-        assert!(check(&[tool()], &call(json!({"user_id": "bob"}))).unwrap_err().contains("user_id"));
-        assert!(check(&[tool()], &call(json!({"title": "a\0b"}))).unwrap_err().contains("NUL"));
-        let unparsed = ToolCall { unparsed: Some("{".into()), ..call(json!({})) };
+        assert!(check(&[tool()], &call(&json!({"title": "milk"}))).is_ok());
+        assert!(check(&[tool()], &call(&json!({"user_id": "bob"}))).unwrap_err().contains("user_id"));
+        assert!(check(&[tool()], &call(&json!({"title": "a\0b"}))).unwrap_err().contains("NUL"));
+        let unparsed = ToolCall { unparsed: Some("{".into()), ..call(&json!({})) };
         assert!(check(&[tool()], &unparsed).unwrap_err().contains("not a JSON object"));
     }
 
@@ -251,7 +251,7 @@ mod tests {
             text: "x".repeat(RESULT_LIMIT + 1),
             structured: Some(json!({"text": "y".repeat(RESULT_LIMIT)})),
         };
-        let mut result = answer(&call(json!({})), output);
+        let mut result = answer(&call(&json!({})), output);
         within_limits(&mut result);
         assert_eq!((result.text.len(), result.truncated), (RESULT_LIMIT, true));
         assert_eq!(result.result.as_str().map(str::len), Some(RESULT_LIMIT));
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn an_output_within_the_limit_is_kept_as_it_is() {
         let output = ToolOutput { is_error: true, text: "no".into(), structured: Some(json!({"code": "x"})) };
-        let result = answer(&call(json!({})), output);
+        let result = answer(&call(&json!({})), output);
         assert_eq!(
             (result.status, result.result, result.truncated),
             (CallStatus::Error, json!({"code": "x"}), false)

@@ -81,7 +81,7 @@ impl Inner {
         };
         match stored.await {
             Ok(events) => {
-                events.into_iter().filter(|(id, _)| *id >= next).for_each(|(id, event)| live.push(id, event))
+                events.into_iter().filter(|(id, _)| *id >= next).for_each(|(id, event)| live.push(id, event));
             }
             Err(error) => tracing::error!(
                 error = &error as &dyn std::error::Error, run.id = %hold.run, "the stored end could not be read"

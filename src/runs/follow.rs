@@ -43,10 +43,6 @@ impl Runs {
     ) -> Result<Followed, StoreError> {
         let seen = seen.unwrap_or(EventId::NONE);
         if let Some(live) = self.0.shelf.find(user, run) {
-            // The log of a finished run outlives its conversation; what was deleted is not told again.
-            if live.is_over() && matches!(self.0.store.find_run(user, run).await, Ok(None)) {
-                return Ok(Followed::NoSuchRun);
-            }
             return Ok(self.follow_live(user.clone(), live, seen));
         }
         let Some(found) = self.0.store.find_run(user, run).await? else {
@@ -118,7 +114,7 @@ impl Inner {
                 Ok(Some(events)) => return behind(events, seen),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "a run could not be read yet")
+                    tracing::debug!(error = &error as &dyn std::error::Error, "a run could not be read yet");
                 }
             }
             sleep(LOOK_EVERY).await;

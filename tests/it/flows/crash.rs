@@ -24,7 +24,7 @@ on_both! { migrations();
         let mut turn = service.say("ada", "tell me a story", None).await;
         let created = turn.until("run.created").await;
         turn.until("message.delta").await;
-        let (run, conversation) = (created.data["run_id"].as_str().unwrap(), conversation_of(&[created.clone()]));
+        let (run, conversation) = (created.data["run_id"].as_str().unwrap(), conversation_of(std::slice::from_ref(&created)));
         // The text is saved once a second; that it was is seen in nothing but the database.
         eventually("the text is saved", || async { saved_text(&place, run).await }).await;
         service.kill().await;

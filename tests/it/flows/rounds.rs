@@ -29,7 +29,7 @@ impl Random {
     fn seeded() -> Self {
         let given = std::env::var("PARLOR_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| RandomState::new().build_hasher().finish() | 1);
-        println!("PARLOR_SEED={seed}");
+        eprintln!("PARLOR_SEED={seed}");
         Self(seed)
     }
 

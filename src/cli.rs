@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     app::{self, Service},
     clock::Clock,
-    config::{self, ChosenBy, Config, LogFormat, ProviderName, Report},
+    config::{self, ChosenBy, Config, LogFormat, ProviderName, Report, Source},
     telemetry::{self, Format},
 };
 

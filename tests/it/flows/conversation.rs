@@ -50,11 +50,11 @@ on_both! { migrations();
         assert_eq!(data(&again, "tool.completed")["result"]["task"]["number"], 3, "numbers are never used again");
     }
 
-    async fn a_hundred_chats_share_one_task_server(place: Place) {
+    async fn a_thousand_chats_share_one_task_server(place: Place) {
         let service = Process::start(&place, &[]).await;
         let before = children(service.id());
-        for _ in 0..25 {
-            let chats = (0..4).map(|user| {
+        for _ in 0..125 {
+            let chats = (0..8).map(|user| {
                 let service = &service;
                 async move {
                     let user = format!("user-{user}");

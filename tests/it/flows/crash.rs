@@ -1,6 +1,7 @@
 //! The service is killed: nothing acknowledged is lost, nothing stays open, and the conversation goes on.
 
 use parlor_db::on_both;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -47,6 +48,29 @@ on_both! { migrations();
         assert_eq!(text(&next), "And so on.");
         let roles: Vec<Value> = messages(&service, &conversation).await.iter().map(|m| m["role"].clone()).collect();
         assert_eq!(roles, ["user", "assistant", "user", "assistant"]);
+    }
+
+    async fn a_call_in_flight_when_it_was_killed_is_in_doubt_and_the_model_is_told(place: Place) {
+        let provider = Provider::start().await;
+        let service = Process::start(&place, &provider.settings()).await;
+        provider.then(Answer::call("add_task", &json!({"title": "milk"})));
+        let child = Pid::from_raw(children(service.id())[0]).unwrap();
+        kill_process(child, Signal::STOP).unwrap();
+        let mut turn = service.say("ada", "add milk", None).await;
+        let created = turn.until("run.created").await;
+        turn.until("tool.started").await;
+        service.kill().await;
+
+        let service = Process::start(&place, &provider.settings()).await;
+        let conversation = conversation_of(&[created]);
+        let stored = messages(&service, &conversation).await;
+        let statuses: Vec<&Value> = stored.iter().map(|message| &message["status"]).collect();
+        assert_eq!(statuses, [&Value::Null, &Value::Null, &json!("unknown")]);
+        provider.then(Answer::text(["Let me look."]));
+        let next = service.say("ada", "well?", Some(&conversation)).await.rest().await;
+        assert_eq!(text(&next), "Let me look.");
+        let told = provider.requests().last().unwrap()["messages"][3]["content"].as_str().unwrap().to_owned();
+        assert!(told.contains("not known"), "{told}");
     }
 
     async fn no_task_server_outlives_a_service_that_was_killed(place: Place) {

@@ -2,6 +2,7 @@
 
 mod conversation;
 mod crash;
+mod follow;
 mod idempotency;
 mod provider;
 mod readers;

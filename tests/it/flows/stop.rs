@@ -1,7 +1,7 @@
 //! Stopping and hanging up: what ends a run, and what does not.
 
 use parlor_db::on_both;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::support::{
@@ -65,7 +65,7 @@ on_both! { migrations();
         let service = Process::start(&place, &settings).await;
         provider.otherwise(gated(&gate));
         let mut turns = Vec::new();
-        for user in 0..20 {
+        for user in 0..100 {
             let mut turn = service.say(&format!("user-{user}"), "count", None).await;
             turn.until("message.delta").await;
             turns.push(turn);
@@ -92,6 +92,56 @@ on_both! { migrations();
         service.signal(Signal::TERM);
         eventually("it drains", || async { (service.get("/health/ready").await.status() == 503).then_some(()) }).await;
         assert_eq!(service.terminate().await.code, Some(1));
+    }
+
+    async fn cancelling_hangs_up_on_the_provider(place: Place) {
+        let provider = Provider::start().await;
+        let service = Process::start(&place, &provider.settings()).await;
+        provider.then(Answer::acts([Act::Send(said("one ")), Act::Hang]));
+        let mut turn = service.say("ada", "count", None).await;
+        let run = run_of(&[turn.until("run.created").await]);
+        turn.until("message.delta").await;
+        service.post(&format!("/api/ada/runs/{run}/cancel"), json!({})).await.unwrap();
+        eventually("the provider is hung up on", || async { (provider.hung_up() == 1).then_some(()) }).await;
+    }
+
+    async fn cancelling_during_a_call_stores_its_answer_if_it_comes_in_time(place: Place) {
+        let provider = Provider::start().await;
+        let service = Process::start(&place, &provider.settings()).await;
+        provider.then(Answer::call("add_task", &json!({"title": "milk"})));
+        let child = Pid::from_raw(children(service.id())[0]).unwrap();
+        kill_process(child, Signal::STOP).unwrap();
+        let mut turn = service.say("ada", "add milk", None).await;
+        let created = turn.until("run.created").await;
+        turn.until("tool.started").await;
+        let path = format!("/api/ada/runs/{}/cancel", run_of(std::slice::from_ref(&created)));
+        let (cancelled, ()) = tokio::join!(service.post(&path, json!({})), async {
+            kill_process(child, Signal::CONT).unwrap();
+        });
+        assert_eq!(cancelled.unwrap().status(), 200);
+        let told = turn.rest().await;
+        assert_eq!(names(&told), ["tool.completed", "run.cancelled"]);
+        assert_eq!(data(&told, "tool.completed")["status"], "ok");
+    }
+
+    async fn cancelling_a_call_that_hangs_leaves_it_in_doubt_within_a_second(place: Place) {
+        let provider = Provider::start().await;
+        let service = Process::start(&place, &provider.settings()).await;
+        provider.then(Answer::call("add_task", &json!({"title": "milk"}))).then(Answer::text(["Fine."]));
+        let child = Pid::from_raw(children(service.id())[0]).unwrap();
+        kill_process(child, Signal::STOP).unwrap();
+        let mut turn = service.say("ada", "add milk", None).await;
+        let created = turn.until("run.created").await;
+        turn.until("tool.started").await;
+        let path = format!("/api/ada/runs/{}/cancel", run_of(std::slice::from_ref(&created)));
+        let cancelled: serde_json::Value = service.post(&path, json!({})).await.unwrap().json().await.unwrap();
+        assert_eq!(cancelled["status"], "cancelled");
+        let told = turn.rest().await;
+        assert_eq!(names(&told), ["tool.completed", "run.cancelled"]);
+        assert_eq!(data(&told, "tool.completed")["status"], "unknown");
+        kill_process(child, Signal::CONT).unwrap();
+        let next = service.say("ada", "go on", Some(&conversation_of(&[created]))).await.rest().await;
+        assert_eq!(text(&next), "Fine.");
     }
 
     async fn cancelling_keeps_the_text_and_frees_the_conversation(place: Place) {

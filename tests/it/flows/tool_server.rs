@@ -145,6 +145,13 @@ on_both! { migrations();
         assert_eq!(ended.code, Some(0), "{}", ended.log);
     }
 
+    async fn one_that_says_nothing_is_given_up_and_chats_go_on(place: Place) {
+        let service = Process::start(&place, &[("MCP_SERVER_COMMAND", "sh -c 'cat >/dev/null'")]).await;
+        assert_eq!(service.read("/health/ready").await["status"], "degraded");
+        let events = service.say("ada", "hello", None).await.rest().await;
+        assert_eq!(names(&events).last(), Some(&"run.completed"));
+    }
+
     async fn what_it_logs_is_in_our_log_under_its_name(place: Place) {
         let command = format!("sh -c 'echo something to know >&2; exec {}'", task_server_command().replace('\'', ""));
         let service = Process::start(&place, &[("MCP_SERVER_COMMAND", &command)]).await;

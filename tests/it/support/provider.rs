@@ -3,7 +3,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -54,6 +57,18 @@ struct Room {
     answering: Option<fn(&Value) -> Answer>,
     requests: Mutex<Vec<Value>>,
     keys: Mutex<Vec<String>>,
+    hung_up: AtomicUsize,
+}
+
+/// Counts an answer whose client went away before its end.
+struct Unfinished(Arc<Room>, bool);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if self.1 {
+            self.0.hung_up.fetch_add(1, Ordering::SeqCst);
+        }
+    }
 }
 
 impl Provider {
@@ -91,6 +106,11 @@ impl Provider {
     /// Returns the bodies of the requests so far.
     pub fn requests(&self) -> Vec<Value> {
         self.state.requests.lock().unwrap().clone()
+    }
+
+    /// Returns how many answers were not heard to their end.
+    pub fn hung_up(&self) -> usize {
+        self.state.hung_up.load(Ordering::SeqCst)
     }
 
     /// Returns the keys that came with the requests.
@@ -179,7 +199,13 @@ async fn complete(State(room): State<Arc<Room>>, headers: HeaderMap, body: Bytes
     let Some(answer) = next.or_else(|| room.otherwise.lock().unwrap().clone()) else {
         return (StatusCode::INTERNAL_SERVER_ERROR, "the script is over").into_response();
     };
-    let acts = stream::iter(answer.acts).then(|act| async move {
+    let mut unfinished = Unfinished(Arc::clone(&room), true);
+    let count = answer.acts.len();
+    let acts = stream::iter(answer.acts.into_iter().enumerate()).map(move |(at, act)| {
+        unfinished.1 = at + 1 < count || matches!(act, Act::Hang);
+        act
+    });
+    let acts = acts.then(|act| async move {
         match act {
             Act::Send(bytes) => Ok::<_, std::convert::Infallible>(Bytes::from(bytes)),
             Act::Wait(gate) => {

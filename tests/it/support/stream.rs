@@ -39,10 +39,20 @@ impl Turn {
                     return Some(event);
                 }
             }
-            match soon("the next frame", self.bytes.next()).await {
-                Some(Ok(bytes)) => self.raw.push_str(std::str::from_utf8(&bytes).expect("whole characters")),
-                Some(Err(_)) | None => return None,
+            if !self.read_more().await {
+                return None;
             }
+        }
+    }
+
+    /// Reads whatever comes next, events or not. Returns whether anything came.
+    pub async fn read_more(&mut self) -> bool {
+        match soon("the next bytes", self.bytes.next()).await {
+            Some(Ok(bytes)) => {
+                self.raw.push_str(std::str::from_utf8(&bytes).expect("whole characters"));
+                true
+            }
+            Some(Err(_)) | None => false,
         }
     }
 

@@ -7,6 +7,7 @@ mod idempotency;
 mod provider;
 mod readers;
 mod rounds;
+mod secrets;
 mod start;
 mod stop;
 mod storage;

@@ -14,7 +14,7 @@ use crate::{
     config::{self, Config, Origins},
     domain,
     http::{self, App, AppState, HostGuard, ToolHealth},
-    model::{self, Provider, ProviderSettings},
+    model::{self, Provider, ProviderSettings, Successors},
     policy::AllowAll,
     runs::{RunSettings, Runs},
     shutdown::Shutdown,
@@ -89,6 +89,8 @@ impl Service {
             }
         }
         self.shutdown.end();
+        // A turn that was accepted in the very last moment.
+        self.shutdown.runs_done(INTERRUPT_LIMIT).await;
         for server in self.tools.servers() {
             server.stop();
         }
@@ -120,17 +122,28 @@ pub fn model(settings: &config::Model) -> Result<Arc<dyn domain::Model>, model::
         }
         config::Choice::Demo => (None, None, None),
     };
-    let default_model = || provider.default_models().first().copied().unwrap_or_default().to_owned();
-    model::build(&ProviderSettings {
-        provider,
-        base_url: base_url.unwrap_or_else(|| provider.default_base_url().unwrap_or_default().to_owned()),
-        api_key,
-        model: named.unwrap_or_else(default_model),
-        connect_timeout: settings.connect_timeout,
-        first_token_timeout: settings.first_token_timeout,
-        idle_timeout: settings.idle_timeout,
-        pause_per_delta: settings.demo_pause,
-    })
+    let build = |model: &str| {
+        model::build(&ProviderSettings {
+            provider,
+            base_url: base_url
+                .clone()
+                .unwrap_or_else(|| provider.default_base_url().unwrap_or_default().to_owned()),
+            api_key: api_key.clone(),
+            model: model.to_owned(),
+            connect_timeout: settings.connect_timeout,
+            first_token_timeout: settings.first_token_timeout,
+            idle_timeout: settings.idle_timeout,
+            pause_per_delta: settings.demo_pause,
+        })
+    };
+    match (named, provider.default_models()) {
+        (Some(model), _) => build(&model),
+        (None, [first, rest @ ..]) => {
+            let rest = rest.iter().map(|model| build(model)).collect::<Result<_, _>>()?;
+            Ok(Arc::new(Successors::new(build(first)?, rest)))
+        }
+        (None, []) => build(""),
+    }
 }
 
 /// Makes sure that no other service works on the same file, for as long as the lock is held.

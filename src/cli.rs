@@ -2,6 +2,8 @@
 //!
 //! Exit 2 is the configuration, every fault in one list; exit 1 is what goes wrong at run time.
 
+#![expect(clippy::print_stdout, reason = "a command line speaks to whoever typed it")]
+
 use std::{fmt::Display, process::ExitCode, time::Duration};
 
 use anyhow::Context;
@@ -124,6 +126,9 @@ fn check() -> Result<ExitCode, Failure> {
     let (config, report) = config::read().map_err(|faults| Failure::Configuration(faults.to_string()))?;
     let model = app::model(&config.model).map_err(|error| Failure::Configuration(error.to_string()))?;
     println!("{}", report.table());
+    for name in &report.unread {
+        println!("{name} is set, but nothing reads it.");
+    }
     println!("Answers come from {} {}.", model.identity().provider, model.identity().model);
     Ok(ExitCode::SUCCESS)
 }
@@ -166,7 +171,7 @@ fn say_hello(config: &Config, service: &Service) {
     println!("  database  {}", config.storage.database);
     match provider {
         ProviderName::Demo => {
-            println!("  model     demo: it understands add, list, done, rename, priority, delete")
+            println!("  model     demo: it understands add, list, done, rename, priority, delete");
         }
         ProviderName::Openai
         | ProviderName::Gemini

@@ -91,6 +91,8 @@ impl Trouble {
             _ if code.starts_with("08") || code.starts_with("53") || code.starts_with("57P") => {
                 Self::Connection
             }
+            // A server that became read-only (a failover) or ended the transaction by itself.
+            "25006" | "25P03" => Self::Connection,
             _ if code.starts_with("58") || code.starts_with("XX") => Self::Connection,
             _ => Self::Statement,
         }
@@ -114,6 +116,7 @@ mod tests {
     fn a_postgres_that_shuts_down_condemns_the_connection_and_a_constraint_does_not() {
         assert_eq!(Trouble::of_postgres("57P01"), Trouble::Connection);
         assert_eq!(Trouble::of_postgres("53100"), Trouble::Connection);
+        assert_eq!(Trouble::of_postgres("25006"), Trouble::Connection);
         assert_eq!(Trouble::of_postgres("57014"), Trouble::Busy);
         assert_eq!(Trouble::of_postgres("23505"), Trouble::Statement);
     }

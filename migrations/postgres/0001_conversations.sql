@@ -32,6 +32,8 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_conversation ON runs (conversation_id);
 -- At most one running run per conversation: the promise is kept here, not by a lock in memory.
 CREATE UNIQUE INDEX runs_running ON runs (conversation_id) WHERE status = 'running';
+-- For looking after the running ones, which are few however many there ever were.
+CREATE INDEX runs_open ON runs (id) WHERE status = 'running';
 
 CREATE TABLE items (
     conversation_id UUID NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
@@ -74,3 +76,4 @@ CREATE TABLE idempotency_keys (
     PRIMARY KEY (user_id, key)
 );
 CREATE INDEX idempotency_keys_by_run ON idempotency_keys (run_id);
+CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);

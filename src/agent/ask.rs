@@ -13,6 +13,12 @@ use crate::domain::{
 /// The most calls that one reply may hold; what goes beyond is not made.
 const MOST_CALLS: usize = 32;
 
+/// The longest name of a tool or of a call, in bytes; what goes beyond was made up.
+const LONGEST_NAME: usize = 256;
+
+/// The longest arguments of a call, in bytes; longer ones are not understood.
+const LONGEST_ARGUMENTS: usize = 64 * 1024;
+
 /// What stands for a last word that the model did not give.
 const NO_LAST_WORD: &str = "I did what I could within the allowed number of steps.";
 
@@ -30,6 +36,13 @@ struct Draft {
 impl Agent {
     /// Asks the model once. `with_tools` says whether it may still ask for tools.
     pub(super) async fn ask(&self, turn: &Turn<'_>, with_tools: bool) -> Result<(ItemId, Reply), Stop> {
+        tokio::select! {
+            answered = self.answer(turn, with_tools) => answered,
+            () = turn.cancel.cancelled() => Err(Stop::Cancelled),
+        }
+    }
+
+    async fn answer(&self, turn: &Turn<'_>, with_tools: bool) -> Result<(ItemId, Reply), Stop> {
         let listed = self.hands.tools(turn.principal).await;
         let tools: &[Tool] = if with_tools { &listed } else { &[] };
         self.tell_circumstances(turn, with_tools);
@@ -46,22 +59,18 @@ impl Agent {
         };
         let message = ItemId::new();
         let mut draft = Draft::default();
-        let finish = tokio::select! {
-            finish = self.read(turn, request, message, &mut draft) => finish?,
-            () = turn.cancel.cancelled() => return Err(Stop::Cancelled),
-        };
+        let finish = self.read(turn, request, message, &mut draft).await?;
         if finish == Finish::Length {
             turn.notice(NoticeCode::ReplyTruncated);
         }
-        let reply = draft.into_reply(tools, &finish, with_tools, self.model.identity().provider);
-        match reply {
-            Some(reply) if reply.text_was_made_up => {
-                turn.scribe.delta(message, &reply.reply.text);
-                Ok((message, reply.reply))
-            }
-            Some(reply) => Ok((message, reply.reply)),
-            None => Err(failed(&ModelError::new(ModelErrorKind::MalformedReply, "an empty reply"))),
+        let Some(written) = draft.into_reply(tools, &finish, with_tools, self.model.identity().provider)
+        else {
+            return Err(failed(&ModelError::new(ModelErrorKind::MalformedReply, "an empty reply")));
+        };
+        if written.text_was_made_up {
+            turn.scribe.delta(message, &written.reply.text);
         }
+        Ok((message, written.reply))
     }
 
     fn tell_circumstances(&self, turn: &Turn<'_>, with_tools: bool) {
@@ -176,9 +185,9 @@ fn resolve_one(requested: RequestedCall, tools: &[Tool]) -> ToolCall {
     let (arguments, unparsed) = parse_arguments(requested.arguments);
     ToolCall {
         id: CallId::new(),
-        provider_id: requested.provider_id,
+        provider_id: cut_at(&requested.provider_id, LONGEST_NAME).to_owned(),
         server: offered.map_or_else(String::new, |tool| tool.server.to_string()),
-        name: without_nul(requested.name),
+        name: cut_at(&without_nul(requested.name), LONGEST_NAME).to_owned(),
         arguments,
         unparsed,
         provider_meta: requested.provider_meta,
@@ -189,6 +198,9 @@ fn resolve_one(requested: RequestedCall, tools: &[Tool]) -> ToolCall {
 fn parse_arguments(text: String) -> (Map<String, Value>, Option<String>) {
     match text.trim() {
         "" | "null" => (Map::new(), None),
+        long if long.len() > LONGEST_ARGUMENTS => {
+            (Map::new(), Some(without_nul(cut_at(long, 1_000).to_owned())))
+        }
         trimmed => match serde_json::from_str::<Map<String, Value>>(trimmed) {
             Ok(arguments) => (arguments, None),
             Err(_) => (Map::new(), Some(without_nul(text))),
@@ -213,8 +225,8 @@ mod tests {
         Draft { text: text.into(), calls, meta: None }
     }
 
-    fn written(draft: Draft, finish: Finish, with_tools: bool) -> Option<Reply> {
-        draft.into_reply(&[], &finish, with_tools, "demo".into()).map(|written| written.reply)
+    fn written(draft: Draft, finish: &Finish, with_tools: bool) -> Option<Reply> {
+        draft.into_reply(&[], finish, with_tools, "demo".into()).map(|written| written.reply)
     }
 
     #[test]
@@ -228,25 +240,25 @@ mod tests {
 
     #[test]
     fn the_calls_of_a_reply_that_was_cut_are_dropped() {
-        let reply = written(draft("half", vec![requested("{}")]), Finish::Length, true).unwrap();
+        let reply = written(draft("half", vec![requested("{}")]), &Finish::Length, true).unwrap();
         assert_eq!(reply, Reply::cut_short("half"));
     }
 
     #[test]
     fn calls_that_were_not_offered_are_dropped_and_a_sentence_stands_for_them() {
-        let reply = written(draft("", vec![requested("{}")]), Finish::Stop, false).unwrap();
+        let reply = written(draft("", vec![requested("{}")]), &Finish::Stop, false).unwrap();
         assert_eq!(reply, Reply::of_text(NO_LAST_WORD));
     }
 
     #[test]
     fn an_empty_reply_is_no_reply() {
-        assert_eq!(written(draft("", Vec::new()), Finish::Stop, true), None);
-        assert_eq!(written(draft("", Vec::new()), Finish::Length, true), Some(Reply::cut_short(CUT_OFF)));
+        assert_eq!(written(draft("", Vec::new()), &Finish::Stop, true), None);
+        assert_eq!(written(draft("", Vec::new()), &Finish::Length, true), Some(Reply::cut_short(CUT_OFF)));
     }
 
     #[test]
     fn no_reply_holds_more_calls_than_the_limit() {
-        let reply = written(draft("", vec![requested("{}"); MOST_CALLS + 5]), Finish::Stop, true).unwrap();
+        let reply = written(draft("", vec![requested("{}"); MOST_CALLS + 5]), &Finish::Stop, true).unwrap();
         assert_eq!(reply.calls.len(), MOST_CALLS);
     }
 }

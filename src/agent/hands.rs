@@ -43,7 +43,8 @@ impl Hands {
         self.host.is_degraded()
     }
 
-    /// Makes a call and returns its answer, whatever it is. After a cancel it waits a moment for the answer.
+    /// Makes a call and returns its answer, whatever it is, within the limits of what is stored. After a cancel it waits
+    /// a moment for the answer; a call that was not made by then is not made any more.
     ///
     /// # Errors
     /// [`Stop::Cancelled`] if there was no answer by then; the call's effect is in doubt.
@@ -53,6 +54,10 @@ impl Hands {
         call: &ToolCall,
         cancel: &CancellationToken,
     ) -> Result<ToolResult, Stop> {
+        if cancel.is_cancelled() {
+            let sentence = "This call was not made: the user cancelled.";
+            return Ok(ToolResult::without_output(call, CallStatus::Cancelled, sentence));
+        }
         let started = Instant::now();
         let mut making = std::pin::pin!(self.make(principal, call));
         let mut result = tokio::select! {
@@ -62,6 +67,7 @@ impl Hands {
                 Err(_elapsed) => return Err(Stop::Cancelled),
             },
         };
+        within_limits(&mut result);
         let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         result.duration_ms = Some(elapsed);
         tracing::debug!(
@@ -71,8 +77,13 @@ impl Hands {
         Ok(result)
     }
 
-    async fn make(&self, principal: &Principal, call: &ToolCall) -> ToolResult {
+    /// Makes a call and returns its answer, however large: for callers that neither store nor tell it.
+    pub async fn make(&self, principal: &Principal, call: &ToolCall) -> ToolResult {
         let tools = self.host.list(principal).await;
+        if !call.server.is_empty() && tools.iter().all(|tool| tool.server.as_ref() != call.server) {
+            // It was there when the model asked.
+            return failure(call, &ToolError::Unavailable { server: call.server.clone() });
+        }
         let tool = match check(&tools, call) {
             Ok(tool) => tool,
             Err(fault) => {
@@ -144,25 +155,27 @@ fn holds_nul(value: &Value) -> bool {
     }
 }
 
-/// Brings a tool's output within the limits of what is stored.
 fn answer(call: &ToolCall, output: ToolOutput) -> ToolResult {
-    let text = without_nul(output.text);
-    let kept = cut_at(&text, RESULT_LIMIT);
-    let mut truncated = kept.len() < text.len();
-    let result = match output.structured {
-        None => Value::String(kept.to_owned()),
-        Some(structured) => {
-            let written = structured.to_string();
-            if written.len() <= RESULT_LIMIT && !holds_nul(&structured) {
-                structured
-            } else {
-                truncated = true;
-                Value::String(cut_at(&without_nul(written), RESULT_LIMIT).to_owned())
-            }
-        }
-    };
     let status = if output.is_error { CallStatus::Error } else { CallStatus::Ok };
-    ToolResult { result, truncated, ..ToolResult::without_output(call, status, kept) }
+    let text = without_nul(output.text);
+    let result = output.structured.unwrap_or_else(|| Value::String(text.clone()));
+    ToolResult { text, result, ..ToolResult::without_output(call, status, "") }
+}
+
+/// Cuts an answer to what is stored.
+fn within_limits(result: &mut ToolResult) {
+    if result.text.len() > RESULT_LIMIT {
+        result.text = cut_at(&result.text, RESULT_LIMIT).to_owned();
+        result.truncated = true;
+    }
+    let written = match &result.result {
+        Value::String(text) => text.clone(),
+        structured => structured.to_string(),
+    };
+    if written.len() > RESULT_LIMIT || holds_nul(&result.result) {
+        result.truncated |= written.len() > RESULT_LIMIT;
+        result.result = Value::String(cut_at(&without_nul(written), RESULT_LIMIT).to_owned());
+    }
 }
 
 fn failure(call: &ToolCall, error: &ToolError) -> ToolResult {
@@ -183,10 +196,7 @@ fn failure(call: &ToolCall, error: &ToolError) -> ToolResult {
         ToolError::Refused { reason } => ToolResult::without_output(
             call,
             CallStatus::Error,
-            cut_at(
-                &format!("The tool server refused the call: {}", without_nul(reason.clone())),
-                FAULT_LIMIT,
-            ),
+            format!("The tool server refused the call: {}", without_nul(reason.clone())),
         ),
     }
 }
@@ -212,7 +222,7 @@ mod tests {
         }
     }
 
-    fn call(arguments: Value) -> ToolCall {
+    fn call(arguments: &Value) -> ToolCall {
         ToolCall {
             id: CallId::new(),
             provider_id: String::new(),
@@ -226,17 +236,17 @@ mod tests {
 
     #[test]
     fn a_call_of_a_tool_that_is_not_there_names_those_that_are() {
-        let wrong = ToolCall { name: "drop_table".into(), ..call(json!({})) };
+        let wrong = ToolCall { name: "drop_table".into(), ..call(&json!({})) };
         let fault = check(&[tool()], &wrong).unwrap_err();
         assert_eq!(fault, "There is no tool `drop_table`. Available tools: add_task.");
     }
 
     #[test]
     fn arguments_must_be_an_object_that_fits_and_holds_no_nul() {
-        assert!(check(&[tool()], &call(json!({"title": "milk"}))).is_ok());
-        assert!(check(&[tool()], &call(json!({"user_id": "bob"}))).unwrap_err().contains("user_id"));
-        assert!(check(&[tool()], &call(json!({"title": "a\0b"}))).unwrap_err().contains("NUL"));
-        let unparsed = ToolCall { unparsed: Some("{".into()), ..call(json!({})) };
+        assert!(check(&[tool()], &call(&json!({"title": "milk"}))).is_ok());
+        assert!(check(&[tool()], &call(&json!({"user_id": "bob"}))).unwrap_err().contains("user_id"));
+        assert!(check(&[tool()], &call(&json!({"title": "a\0b"}))).unwrap_err().contains("NUL"));
+        let unparsed = ToolCall { unparsed: Some("{".into()), ..call(&json!({})) };
         assert!(check(&[tool()], &unparsed).unwrap_err().contains("not a JSON object"));
     }
 
@@ -247,7 +257,8 @@ mod tests {
             text: "x".repeat(RESULT_LIMIT + 1),
             structured: Some(json!({"text": "y".repeat(RESULT_LIMIT)})),
         };
-        let result = answer(&call(json!({})), output);
+        let mut result = answer(&call(&json!({})), output);
+        within_limits(&mut result);
         assert_eq!((result.text.len(), result.truncated), (RESULT_LIMIT, true));
         assert_eq!(result.result.as_str().map(str::len), Some(RESULT_LIMIT));
     }
@@ -255,7 +266,7 @@ mod tests {
     #[test]
     fn an_output_within_the_limit_is_kept_as_it_is() {
         let output = ToolOutput { is_error: true, text: "no".into(), structured: Some(json!({"code": "x"})) };
-        let result = answer(&call(json!({})), output);
+        let result = answer(&call(&json!({})), output);
         assert_eq!(
             (result.status, result.result, result.truncated),
             (CallStatus::Error, json!({"code": "x"}), false)

@@ -51,7 +51,9 @@ impl Mcp {
         if reader.text("MCP_CONFIG").is_some() {
             reader.fault(Fault::not_available("MCP_CONFIG"));
         }
-        Self { command, timeout: reader.seconds("MCP_TIMEOUT", 30), environment: handed_on(reader) }
+        let timeout = reader.seconds("MCP_TIMEOUT", 30);
+        reader.flag("READ_ONLY");
+        Self { command, timeout, environment: handed_on(reader) }
     }
 }
 

@@ -26,8 +26,6 @@ pub struct Model {
     pub first_token_timeout: Duration,
     /// The limit for silence within a reply.
     pub idle_timeout: Duration,
-    /// The models that a request may ask for.
-    pub allowed_models: Vec<String>,
     /// How long the demo waits between two words.
     pub demo_pause: Duration,
 }
@@ -86,8 +84,10 @@ pub enum ChosenBy {
 impl Model {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
         let (choice, chosen_by) = read_choice(reader);
-        if reader.text("LLM_FALLBACKS").is_some() {
-            reader.fault(Fault::not_available("LLM_FALLBACKS"));
+        for name in ["LLM_ALLOWED_MODELS", "LLM_FALLBACKS"] {
+            if reader.text(name).is_some() {
+                reader.fault(Fault::not_available(name));
+            }
         }
         Self {
             choice,
@@ -95,7 +95,6 @@ impl Model {
             connect_timeout: reader.seconds("LLM_CONNECT_TIMEOUT", 5),
             first_token_timeout: reader.seconds("LLM_FIRST_TOKEN_TIMEOUT", 60),
             idle_timeout: reader.seconds("LLM_IDLE_TIMEOUT", 60),
-            allowed_models: reader.list("LLM_ALLOWED_MODELS"),
             demo_pause: Duration::from_millis(reader.number("DEMO_DELTA_MS", 15, 0..=60_000)),
         }
     }

@@ -95,7 +95,7 @@ impl Source {
     }
 
     /// Returns a value as it stands, for handing it on; nothing if it is unset or no text.
-    pub(super) fn get(&self, name: &str) -> Option<String> {
+    pub fn get(&self, name: &str) -> Option<String> {
         self.find(name).ok().flatten().map(|(value, _)| value.to_owned())
     }
 

@@ -39,7 +39,7 @@ fn all_faults_come_in_one_list() {
     insta::assert_snapshot!(faults, @r#"
     the configuration cannot be used:
       .env: line 2 is not NAME=value; quote a value that holds spaces
-      PORT: must be a number from 1 to 65535, not "abc"
+      PORT: must be a number from 0 to 65535, not "abc"
       HEARTBEAT: must be a number of seconds above 0 and at most a year, not "-1"
       GEMINI_API_KEY required when LLM_PROVIDER=gemini
       MAX_TURNS: must be a number from 1 to 100, not "101"

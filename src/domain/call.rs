@@ -5,7 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::CallId;
+use super::{CallId, cut_at};
+
+/// The longest sentence that stands for an output, in bytes.
+const SENTENCE_LIMIT: usize = 2_000;
 
 /// A call as stored inside its assistant item. It never changes after that.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,24 +103,26 @@ pub struct ToolResult {
 
 impl ToolResult {
     /// Answers a call that brought no output of a tool, with a sentence that the model can act on.
-    pub fn without_output(call: &ToolCall, status: CallStatus, sentence: impl Into<String>) -> Self {
-        Self::of_sentence(call.id, &call.server, &call.name, status, sentence.into())
+    pub fn without_output(call: &ToolCall, status: CallStatus, sentence: impl AsRef<str>) -> Self {
+        Self::of_sentence(call.id, &call.server, &call.name, status, sentence.as_ref())
     }
 
     /// Answers a call that its run never reached.
     pub fn not_run(call_id: CallId, server: &str, name: &str) -> Self {
         let sentence = "This call was not run: the turn ended before it was reached.";
-        Self::of_sentence(call_id, server, name, CallStatus::NotRun, sentence.into())
+        Self::of_sentence(call_id, server, name, CallStatus::NotRun, sentence)
     }
 
     /// Answers a call whose effect is in doubt.
     pub fn unknown(call_id: CallId, server: &str, name: &str) -> Self {
         let sentence = "This call was interrupted. Whether it took effect is not known; \
                         check the current state before repeating it.";
-        Self::of_sentence(call_id, server, name, CallStatus::Unknown, sentence.into())
+        Self::of_sentence(call_id, server, name, CallStatus::Unknown, sentence)
     }
 
-    fn of_sentence(call_id: CallId, server: &str, name: &str, status: CallStatus, text: String) -> Self {
+    /// Cuts the sentence: it may quote the model, whose words have no limit.
+    fn of_sentence(call_id: CallId, server: &str, name: &str, status: CallStatus, text: &str) -> Self {
+        let text = cut_at(text, SENTENCE_LIMIT).to_owned();
         Self {
             call_id,
             server: server.into(),

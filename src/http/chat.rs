@@ -184,6 +184,8 @@ impl ChatIn {
             principal,
             conversation: self.conversation,
             message: self.message,
+            provider: self.provider,
+            model: self.model,
             timezone: self.timezone,
             metadata: self.metadata,
             tool_choice: self.tool_choice,

@@ -80,8 +80,12 @@ pub(super) async fn delete(
     principal: Principal,
     params: Params,
 ) -> Result<StatusCode, Problem> {
-    match app.store.delete_conversation(&principal.user, params.id(ID)?).await? {
-        Deleted::Gone => Ok(StatusCode::NO_CONTENT),
+    let id = params.id(ID)?;
+    match app.store.delete_conversation(&principal.user, id).await? {
+        Deleted::Gone => {
+            app.runs.forget(&principal.user, id);
+            Ok(StatusCode::NO_CONTENT)
+        }
         Deleted::Absent => Err(Problem::NotFound("conversation")),
         Deleted::Busy { active } => Err(Problem::ConversationBusy { active }),
     }

@@ -1,17 +1,24 @@
 //! The body of a request: a JSON object, read field by field, with every fault in one list and strangers named.
 
+use std::time::Duration;
+
 use axum::{
-    body::Bytes,
-    extract::{FromRequest, Request, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode, header},
+    body::Body,
+    extract::{FromRequest, Request},
+    http::{HeaderMap, header},
 };
+use futures_util::StreamExt;
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 
 use super::{
     App,
     problem::{FieldFault, Problem},
 };
 use crate::domain::Title;
+
+/// How long the body of a request may take.
+const BODY_LIMIT: Duration = Duration::from_secs(15);
 
 /// The fields of a body that are not read yet, and what was wrong so far.
 #[derive(Debug)]
@@ -24,14 +31,33 @@ impl FromRequest<App> for Fields {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
+        let is_json = is_json(request.headers());
+        // Read even if it will be refused: a client that is still sending would see a reset and not the answer.
+        let read = timeout(BODY_LIMIT, read(request.into_body(), app.max_body_bytes)).await;
+        if !is_json {
             return Err(Problem::UnsupportedMediaType);
         }
-        let body = Bytes::from_request(request, app).await.map_err(|error| unreadable(&error, app))?;
+        let body = read.map_err(|_elapsed| Problem::MalformedRequest("the body did not come in time"))??;
         let text =
             std::str::from_utf8(&body).map_err(|_| Problem::MalformedRequest("the body is not UTF-8"))?;
         Self::parse(text)
     }
+}
+
+/// Reads a body. Of one that is too large as much again is read and dropped, so that its client hears why.
+async fn read(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
+    let mut chunks = body.into_data_stream();
+    let (mut kept, mut read) = (Vec::new(), 0_usize);
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Problem::MalformedRequest("the body could not be read"))?;
+        read = read.saturating_add(chunk.len());
+        if read <= limit {
+            kept.extend_from_slice(&chunk);
+        } else if read > limit.saturating_mul(2) {
+            break;
+        }
+    }
+    if read > limit { Err(Problem::BodyTooLarge { limit }) } else { Ok(kept) }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -39,14 +65,6 @@ fn is_json(headers: &HeaderMap) -> bool {
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/json")
-}
-
-fn unreadable(error: &BytesRejection, app: &App) -> Problem {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Problem::BodyTooLarge { limit: app.max_body_bytes }
-    } else {
-        Problem::MalformedRequest("the body could not be read")
-    }
 }
 
 impl Fields {

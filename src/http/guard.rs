@@ -35,9 +35,9 @@ impl HostGuard {
             return Err(Problem::WrongHost);
         }
         match headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default()) {
-            Some(origin) if !self.knows_origin(origin) => {
-                Err(Problem::Forbidden("this origin may not use the service"))
-            }
+            Some(origin) if !self.knows_origin(origin) => Err(Problem::Forbidden(
+                "this origin may not use the service; see CORS_ALLOWED_ORIGINS".into(),
+            )),
             Some(_) | None => Ok(()),
         }
     }

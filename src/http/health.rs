@@ -44,7 +44,7 @@ pub(super) async fn live() -> Json<serde_json::Value> {
 /// server.
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyOut>) {
     let current = timeout(DATABASE_LIMIT, app.store.is_current()).await;
-    let mut parts = database_parts(current.ok());
+    let mut parts = database_parts(current.ok().as_ref());
     let is_broken = parts.values().any(|part| part.status != "ok");
     if app.shutdown.is_draining() {
         parts.insert("service".into(), Part::new("draining", "the service is shutting down"));
@@ -65,7 +65,7 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyOut>
     (code, Json(ReadyOut { status, parts }))
 }
 
-fn database_parts(current: Option<Result<bool, StoreError>>) -> BTreeMap<String, Part> {
+fn database_parts(current: Option<&Result<bool, StoreError>>) -> BTreeMap<String, Part> {
     let (database, migrations) = match current {
         Some(Ok(true)) => (Part::new("ok", "reachable"), Part::new("ok", "current")),
         Some(Ok(false)) => (Part::new("ok", "reachable"), Part::new("down", "some are missing")),

@@ -8,7 +8,7 @@ use crate::domain::{Principal, UserId};
 impl FromRequestParts<App> for Principal {
     type Rejection = Problem;
 
-    /// Without authentication the user is whom the path names; [`super::guard`] lets nobody in from elsewhere.
+    /// Without authentication the user is whom the path names; `guard` lets nobody in from elsewhere.
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let params = Params::from_request_parts(parts, app).await?;
         let user = UserId::parse(params.text("user_id"));

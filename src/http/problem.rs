@@ -29,7 +29,7 @@ pub enum Problem {
     #[error("{name} {fault}")]
     InvalidHeader { name: &'static str, fault: &'static str },
     #[error("{0}")]
-    Forbidden(&'static str),
+    Forbidden(String),
     #[error("there is no such {0}")]
     NotFound(&'static str),
     #[error("there is no such route")]
@@ -219,6 +219,7 @@ impl From<TaskCallError> for Problem {
     fn from(error: TaskCallError) -> Self {
         match error {
             TaskCallError::Unavailable => Self::ToolsUnavailable,
+            TaskCallError::Forbidden(message) => Self::Forbidden(message),
             TaskCallError::Tool { code, .. } if code == "task_not_found" => Self::NotFound("task"),
             TaskCallError::Tool { code, message } if code == "invalid_arguments" => {
                 Self::field("body", message)
@@ -230,6 +231,7 @@ impl From<TaskCallError> for Problem {
 }
 
 /// Answers for a handler that panicked. What it said goes to the log only.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 pub(super) fn of_panic(panic: Box<dyn Any + Send>) -> Response {
     let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".into());

@@ -14,6 +14,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use tokio_io_timeout::TimeoutStream;
+
 use crate::shutdown::Shutdown;
 
 /// How many connections there may be at once; the next ones wait in the system's queue.
@@ -30,6 +32,9 @@ const HEAD_BYTES: usize = 16 * 1024;
 
 /// The most headers of a request.
 const HEADERS: usize = 64;
+
+/// How long a client may read nothing of what is there for it.
+const STALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long answers may take to finish once the service ends.
 const FINISH_LIMIT: Duration = Duration::from_secs(3);
@@ -69,8 +74,10 @@ async fn connection(stream: TcpStream, router: Router, shutdown: Shutdown, _plac
         .header_read_timeout(HEAD_LIMIT)
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS);
-    let serving = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let mut serving = std::pin::pin!(serving);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(STALL_LIMIT));
+    let io = TokioIo::new(Box::pin(stream));
+    let mut serving = std::pin::pin!(http.serve_connection(io, TowerToHyperService::new(router)));
     let ended = tokio::select! {
         ended = &mut serving => ended,
         () = shutdown.ended() => {

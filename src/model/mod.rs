@@ -3,17 +3,20 @@
 //! - `providers`: the table of providers, their defaults and their quirks
 //! - `chat_completions`: any provider that speaks OpenAI's chat completions
 //! - `demo`: a keyless stand-in that understands a handful of sentences
+//! - `successors`: the next default model, where a provider has shut the first one down
 //! - `estimate`: tokens, where a provider does not say
 
 mod chat_completions;
 mod demo;
 mod estimate;
 mod providers;
+mod successors;
 
 use std::sync::Arc;
 
 pub use demo::Demo;
 pub use providers::{Provider, ProviderSettings};
+pub use successors::Successors;
 
 use crate::domain::Model;
 

@@ -5,7 +5,12 @@ use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duratio
 use futures_util::FutureExt;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::{Inner, Runs, live::Live, recorder::Recorder, start::NewTurn};
+use super::{
+    Inner, Runs,
+    live::{Live, Shelf},
+    recorder::Recorder,
+    start::NewTurn,
+};
 use crate::{
     agent::{Stop, Turn, window},
     domain::{Item, ItemId, Reply, RunFailure},
@@ -24,6 +29,7 @@ pub(super) type Outcome = Result<Option<(ItemId, Reply)>, Stop>;
 /// Drives a run and ends it. There is no way out of here that leaves the run open while the database answers.
 pub(super) async fn drive(runs: Runs, live: Arc<Live>, recorder: Recorder, turn: NewTurn) {
     let inner = &runs.0;
+    let _retired = Retired { shelf: &inner.shelf, live: &live };
     let work = AssertUnwindSafe(work(inner, &live, &recorder, &turn)).catch_unwind();
     let outcome = tokio::select! {
         done = timeout(inner.settings.timeout, work) => match done {
@@ -35,7 +41,18 @@ pub(super) async fn drive(runs: Runs, live: Arc<Live>, recorder: Recorder, turn:
         never = keep_saving(&recorder) => match never {},
     };
     inner.end(&live, &recorder, outcome).await;
-    inner.shelf.retire(&live);
+}
+
+/// Closes the log of a run when its task is over, however that came.
+struct Retired<'a> {
+    shelf: &'a Shelf,
+    live: &'a Live,
+}
+
+impl Drop for Retired<'_> {
+    fn drop(&mut self) {
+        self.shelf.retire(self.live);
+    }
 }
 
 async fn work(inner: &Inner, live: &Live, recorder: &Recorder, turn: &NewTurn) -> Outcome {

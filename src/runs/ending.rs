@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     agent::Stop,
-    domain::{Event, EventId, Reply, Run, RunStatus},
+    domain::{Event, EventId, ModelIdentity, Reply, RunStatus},
     store::{Ending, Hold, StoreError},
     telemetry::{RunLine, run_ended},
 };
@@ -24,21 +25,26 @@ const RETRY_LIMIT: Duration = Duration::from_secs(60);
 const RETRY_DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 impl Inner {
-    /// Stores the end of a run and tells it. If the database stays down the log is closed without an end event, and
-    /// those who follow go on with what is stored.
+    /// Stores the end of a run and tells it. If the database stays down the run is left to the reaper, and those who
+    /// follow go on with what is stored.
     pub(super) async fn end(&self, live: &Live, recorder: &Recorder, outcome: Outcome) {
-        let account = recorder.account();
-        let Some(ending) = ending(recorder.hold(), outcome, account.clone()) else {
-            return self.tell_stored_end(live, recorder.hold(), account.next_event).await;
+        let account = recorder.account().await;
+        let next = account.next_event;
+        let Some(ending) = ending(recorder.hold(), outcome, &account) else {
+            return self.tell_what_is_stored(live, recorder.hold(), next).await;
         };
         match self.store_end(&ending).await {
             Ok(events) => {
-                for (id, event) in events {
-                    live.push(id, event);
+                if events.first().is_some_and(|(id, _)| *id > next) {
+                    // A step was stored that nobody was told of.
+                    self.tell_what_is_stored(live, recorder.hold(), next).await;
+                } else {
+                    events.into_iter().for_each(|(id, event)| live.push(id, event));
                 }
-                self.log_end(&ending, &account).await;
+                let model = self.agent.model.identity();
+                log_run(&ending, &model, account.started_at, self.clock.now(), account.tool_calls);
             }
-            Err(StoreError::Fenced) => self.tell_stored_end(live, recorder.hold(), account.next_event).await,
+            Err(StoreError::Fenced) => self.tell_what_is_stored(live, recorder.hold(), next).await,
             Err(error) => tracing::error!(
                 error = &error as &dyn std::error::Error, run.id = %ending.run,
                 "the end of a run could not be stored; it is left to the reaper"
@@ -64,8 +70,9 @@ impl Inner {
         }
     }
 
-    /// Tells an end that somebody else stored, or this one before its answer was lost.
-    async fn tell_stored_end(&self, live: &Live, hold: &Hold, next: EventId) {
+    /// Tells what is stored behind the last event that was told: an end that somebody else stored, or that this one
+    /// stored before its answer was lost.
+    async fn tell_what_is_stored(&self, live: &Live, hold: &Hold, next: EventId) {
         let stored = async {
             match self.store.find_run(&hold.user, hold.run).await? {
                 Some(run) if run.status.is_final() => self.store.replay(&hold.user, &run).await,
@@ -74,42 +81,43 @@ impl Inner {
         };
         match stored.await {
             Ok(events) => {
-                events.into_iter().filter(|(id, _)| *id >= next).for_each(|(id, event)| live.push(id, event))
+                events.into_iter().filter(|(id, _)| *id >= next).for_each(|(id, event)| live.push(id, event));
             }
             Err(error) => tracing::error!(
                 error = &error as &dyn std::error::Error, run.id = %hold.run, "the stored end could not be read"
             ),
         }
     }
-
-    async fn log_end(&self, ending: &Ending, account: &Account) {
-        if let Ok(Some(run)) = self.store.find_run(&ending.user, ending.run).await {
-            log_run(&run, ending, account.tool_calls);
-        }
-    }
 }
 
 /// Writes the one wide line of a run.
-pub(super) fn log_run(run: &Run, ending: &Ending, tool_calls: u64) {
-    let since_start = |at: chrono::DateTime<chrono::Utc>| (at - run.created_at).to_std().unwrap_or_default();
+pub(super) fn log_run(
+    ending: &Ending,
+    model: &ModelIdentity,
+    started_at: DateTime<Utc>,
+    ended_at: DateTime<Utc>,
+    tool_calls: u64,
+) {
+    let since_start = |at: DateTime<Utc>| (at - started_at).to_std().unwrap_or_default();
     run_ended(&RunLine {
-        run_id: run.id,
-        conversation_id: run.conversation_id,
+        run_id: ending.run,
+        conversation_id: ending.conversation,
         user: &ending.user,
-        status: run.status,
-        failure: run.failure,
-        provider: &run.provider,
-        model: &run.model,
-        duration: run.ended_at.map(since_start).unwrap_or_default(),
-        first_delta: run.first_delta_at.map(since_start),
-        usage: run.usage,
+        status: ending.status,
+        failure: ending.failure,
+        provider: &model.provider,
+        model: &model.model,
+        duration: since_start(ended_at),
+        first_delta: ending.first_delta_at.map(since_start),
+        usage: ending.usage,
         tool_calls,
     });
 }
 
 /// Decides how a run ends. Nothing is to be stored if another attempt has it.
-fn ending(hold: &Hold, outcome: Outcome, account: Account) -> Option<Ending> {
-    let cut_short = account.partial.map(|partial| (partial.message, Reply::cut_short(partial.text)));
+fn ending(hold: &Hold, outcome: Outcome, account: &Account) -> Option<Ending> {
+    let cut_short =
+        account.partial.as_ref().map(|partial| (partial.message, Reply::cut_short(partial.text.as_str())));
     let (status, failure, reply) = match outcome {
         Ok(reply) => (RunStatus::Completed, None, reply),
         Err(Stop::Cancelled) => (RunStatus::Cancelled, None, cut_short),

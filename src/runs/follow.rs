@@ -14,6 +14,9 @@ use crate::{
 /// How often a run that nobody here runs is looked up.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// How long after its own limit a run may still be ended by whoever finds it.
+const LATE_END: Duration = Duration::from_secs(120);
+
 /// One thing heard of a run.
 pub type Heard = (EventId, Arc<Event>);
 
@@ -40,10 +43,6 @@ impl Runs {
     ) -> Result<Followed, StoreError> {
         let seen = seen.unwrap_or(EventId::NONE);
         if let Some(live) = self.0.shelf.find(user, run) {
-            // The log of a finished run outlives its conversation; what was deleted is not told again.
-            if live.is_over() && matches!(self.0.store.find_run(user, run).await, Ok(None)) {
-                return Ok(Followed::NoSuchRun);
-            }
             return Ok(self.follow_live(user.clone(), live, seen));
         }
         let Some(found) = self.0.store.find_run(user, run).await? else {
@@ -56,7 +55,9 @@ impl Runs {
             let events = self.0.store.replay(user, &found).await?;
             return Ok(Followed::Stream(Box::pin(stream::iter(behind(events, seen)))));
         }
-        Ok(Followed::Stream(Box::pin(from_store(Arc::clone(&self.0), user.clone(), run, seen))))
+        let (inner, user) = (Arc::clone(&self.0), user.clone());
+        let stored = async move { stream::iter(inner.wait_for_stored(&user, run, seen).await) };
+        Ok(Followed::Stream(Box::pin(stream::once(stored).flatten())))
     }
 
     fn follow_live(&self, user: UserId, live: Arc<Live>, seen: EventId) -> Followed {
@@ -67,66 +68,59 @@ impl Runs {
         if live.is_over() && seen == last {
             return Followed::Over;
         }
-        let run = live.run;
-        let inner = Arc::clone(&self.0);
-        let heard = stream::unfold((live, seen), |(live, seen)| async move {
-            let events = live.read(seen).await;
-            let (last, _) = events.last()?;
-            let seen = *last;
-            Some((stream::iter(events), (live, seen)))
-        })
-        .flatten();
-        Followed::Stream(Box::pin(complete(heard, inner, user, run, seen)))
+        let (inner, run) = (Arc::clone(&self.0), live.run);
+        let heard = stream::unfold(Hearing { live, seen, is_ended: false }, move |hearing| {
+            let (inner, user) = (Arc::clone(&inner), user.clone());
+            async move {
+                if hearing.is_ended {
+                    return None;
+                }
+                let mut events = hearing.live.read(hearing.seen).await;
+                if events.is_empty() {
+                    // Closed without the end: the database was away when it should have been stored.
+                    events = inner.wait_for_stored(&user, run, hearing.seen).await;
+                }
+                let (last, event) = events.last()?;
+                let is_ended = matches!(**event, Event::Ended(_));
+                let hearing = Hearing { seen: *last, is_ended, ..hearing };
+                Some((stream::iter(events), hearing))
+            }
+        });
+        Followed::Stream(Box::pin(heard.flatten()))
     }
 }
 
-/// Goes on from storage if a live log was closed without the run's end: the database was down when it should have
-/// been stored.
-fn complete(
-    heard: impl Stream<Item = Heard> + Send + 'static,
-    inner: Arc<Inner>,
-    user: UserId,
-    run: RunId,
+/// How far a reader has come.
+struct Hearing {
+    live: Arc<Live>,
     seen: EventId,
-) -> impl Stream<Item = Heard> + Send {
-    let last_heard = Arc::new(std::sync::Mutex::new((seen, false)));
-    let noting = Arc::clone(&last_heard);
-    let noted = heard.inspect(move |(id, event)| {
-        if let Ok(mut last) = noting.lock() {
-            *last = (*id, matches!(**event, Event::Ended(_)));
-        }
-    });
-    let rest = stream::once(async move {
-        let (seen, is_ended) = last_heard.lock().map_or((seen, false), |last| *last);
-        if is_ended { stream::empty().boxed() } else { from_store(inner, user, run, seen).boxed() }
-    })
-    .flatten();
-    noted.chain(rest)
+    is_ended: bool,
 }
 
-/// Waits for the end of a run that nobody here runs and tells it from storage. Gives up when a run could not
-/// possibly be under way any more.
-fn from_store(
-    inner: Arc<Inner>,
-    user: UserId,
-    run: RunId,
-    seen: EventId,
-) -> impl Stream<Item = Heard> + Send {
-    let events = async move {
-        let deadline = Instant::now() + inner.settings.timeout + Duration::from_secs(120);
-        while Instant::now() < deadline && !inner.shutdown.is_draining() {
-            match inner.store.find_run(&user, run).await {
-                Ok(Some(found)) if found.status.is_final() => {
-                    let events = inner.store.replay(&user, &found).await.unwrap_or_default();
-                    return behind(events, seen);
+impl Inner {
+    /// Waits for the end of a run that nobody here runs and returns what is stored behind `seen`. Gives up, with
+    /// nothing, when the run could not possibly be under way any more or the service is about to stop.
+    async fn wait_for_stored(&self, user: &UserId, run: RunId, seen: EventId) -> Vec<Heard> {
+        let deadline = Instant::now() + self.settings.timeout + LATE_END;
+        while Instant::now() < deadline && !self.shutdown.is_draining() {
+            let stored = async {
+                match self.store.find_run(user, run).await? {
+                    Some(found) if found.status.is_final() => self.store.replay(user, &found).await.map(Some),
+                    Some(_) => Ok(None),
+                    None => Ok(Some(Vec::new())),
                 }
-                Ok(Some(_)) | Err(_) => sleep(LOOK_EVERY).await,
-                Ok(None) => break,
+            };
+            match stored.await {
+                Ok(Some(events)) => return behind(events, seen),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "a run could not be read yet");
+                }
             }
+            sleep(LOOK_EVERY).await;
         }
         Vec::new()
-    };
-    stream::once(events).flat_map(stream::iter)
+    }
 }
 
 fn at_the_end(seen: EventId, last: EventId) -> Option<Followed> {

@@ -13,7 +13,7 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::log::Log;
-use crate::domain::{Event, EventId, ItemId, RunId, UserId};
+use crate::domain::{ConversationId, Event, EventId, ItemId, RunId, UserId};
 
 /// How much memory the logs of finished runs may take together, in bytes.
 const FINISHED_BYTES: usize = 64 * 1024 * 1024;
@@ -23,6 +23,7 @@ const FINISHED_BYTES: usize = 64 * 1024 * 1024;
 pub(super) struct Live {
     pub(super) run: RunId,
     pub(super) user: UserId,
+    pub(super) conversation: ConversationId,
     /// Cancelled when the user wants no more.
     pub(super) cancel: CancellationToken,
     log: Mutex<Log>,
@@ -37,9 +38,9 @@ struct Progress {
 }
 
 impl Live {
-    pub(super) fn new(run: RunId, user: UserId) -> Self {
+    pub(super) fn new(run: RunId, user: UserId, conversation: ConversationId) -> Self {
         let told = watch::Sender::new(Progress { last: EventId::NONE, is_over: false });
-        Self { run, user, cancel: CancellationToken::new(), log: Mutex::default(), told }
+        Self { run, user, conversation, cancel: CancellationToken::new(), log: Mutex::default(), told }
     }
 
     pub(super) fn push(&self, id: EventId, event: Event) {
@@ -105,15 +106,21 @@ impl Shelf {
     }
 
     /// Puts a run on the shelf.
-    pub(super) fn open(&self, run: RunId, user: UserId) -> Arc<Live> {
-        let live = Arc::new(Live::new(run, user));
+    pub(super) fn open(&self, run: RunId, user: UserId, conversation: ConversationId) -> Arc<Live> {
+        let live = Arc::new(Live::new(run, user, conversation));
         locked(&self.state).runs.insert(run, Arc::clone(&live));
         live
     }
 
-    /// Takes a run off the shelf that never began.
-    pub(super) fn discard(&self, run: RunId) {
-        locked(&self.state).runs.remove(&run);
+    /// Takes a run off the shelf; those who listen go on with what is stored.
+    pub(super) fn discard(&self, live: &Live) {
+        locked(&self.state).runs.remove(&live.run);
+        live.close();
+    }
+
+    /// Forgets the finished runs of a conversation that was deleted.
+    pub(super) fn forget(&self, user: &UserId, conversation: ConversationId) {
+        locked(&self.state).runs.retain(|_, live| live.user != *user || live.conversation != conversation);
     }
 
     /// Finds a run of the user.
@@ -126,8 +133,12 @@ impl Shelf {
         locked(&self.state).runs.get(&run).is_some_and(|live| !live.is_over())
     }
 
-    /// Closes a run's log and lets go of it after a while. Readers that have it keep it.
+    /// Closes a run's log and lets go of it after a while. Readers that have it keep it. A log that does not tell the
+    /// end is let go at once: what is stored will know more.
     pub(super) fn retire(&self, live: &Live) {
+        if !locked(&live.log).is_complete() {
+            return self.discard(live);
+        }
         live.close();
         let (bytes, now) = (live.bytes(), Instant::now());
         let mut state = locked(&self.state);
@@ -163,14 +174,20 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{End, RunStatus, Usage};
 
     fn user(name: &str) -> UserId {
         UserId::parse(name).unwrap()
     }
 
+    fn end(run_id: RunId) -> Event {
+        let usage = Usage::default();
+        Event::Ended(End { run_id, status: RunStatus::Completed, failure: None, usage })
+    }
+
     #[tokio::test]
     async fn a_reader_waits_for_what_comes_and_ends_with_the_run() {
-        let live = Arc::new(Live::new(RunId::new(), user("ada")));
+        let live = Arc::new(Live::new(RunId::new(), user("ada"), ConversationId::new()));
         let reader = tokio::spawn({
             let live = Arc::clone(&live);
             async move { live.read(EventId::NONE).await.len() }
@@ -184,7 +201,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_finished_log_stays_for_a_while() {
         let shelf = Shelf::new(Duration::from_secs(300));
-        let live = shelf.open(RunId::new(), user("ada"));
+        let live = shelf.open(RunId::new(), user("ada"), ConversationId::new());
+        live.push(1.into(), end(live.run));
         shelf.retire(&live);
         tokio::time::advance(Duration::from_secs(299)).await;
         shelf.sweep();
@@ -198,9 +216,11 @@ mod tests {
     async fn finished_logs_are_let_go_oldest_first_when_they_are_too_much() {
         let shelf = Shelf::new(Duration::from_secs(300));
         let text = "x".repeat(1024 * 1024);
-        let all: Vec<_> = (0..70).map(|_| shelf.open(RunId::new(), user("ada"))).collect();
+        let all: Vec<_> =
+            (0..70).map(|_| shelf.open(RunId::new(), user("ada"), ConversationId::new())).collect();
         for live in &all {
             live.push_delta(1.into(), ItemId::new(), &text);
+            live.push(2.into(), end(live.run));
             shelf.retire(live);
         }
         let kept = all.iter().filter(|live| shelf.find(&user("ada"), live.run).is_some()).count();
@@ -209,9 +229,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_log_without_its_end_is_let_go_at_once() {
+        let shelf = Shelf::new(Duration::from_secs(300));
+        let live = shelf.open(RunId::new(), user("ada"), ConversationId::new());
+        live.push_delta(1.into(), ItemId::new(), "half");
+        shelf.retire(&live);
+        assert!(shelf.find(&user("ada"), live.run).is_none());
+        assert!(live.is_over());
+    }
+
+    #[tokio::test]
     async fn a_run_is_found_by_its_user_alone() {
         let shelf = Shelf::new(Duration::ZERO);
-        let live = shelf.open(RunId::new(), user("ada"));
+        let live = shelf.open(RunId::new(), user("ada"), ConversationId::new());
         assert!(shelf.find(&user("bob"), live.run).is_none());
         assert!(shelf.find(&user("ada"), live.run).is_some());
     }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::domain::{Event, EventId, ItemId};
 
 /// How much of a log one look returns at most, in bytes of text.
-const LOOK_BYTES: usize = 64 * 1024;
+const LOOK_BYTES: usize = 16 * 1024;
 
 /// How many events one look returns at most.
-const LOOK_EVENTS: usize = 256;
+const LOOK_EVENTS: usize = 64;
 
 /// What a fixed-size event is counted with, in bytes.
 const EVENT_BYTES: usize = 256;
@@ -63,6 +63,11 @@ impl Log {
     /// Returns the id of the newest event.
     pub(super) const fn last(&self) -> Option<EventId> {
         self.last
+    }
+
+    /// Tells whether the run's end was told.
+    pub(super) fn is_complete(&self) -> bool {
+        matches!(self.entries.last(), Some(Entry::Whole(_, event)) if matches!(**event, Event::Ended(_)))
     }
 
     /// Returns how much memory it takes, about, in bytes.
@@ -141,7 +146,10 @@ fn weight(event: &Event) -> usize {
         Event::MessageCompleted { content, .. } => content.len(),
         // The result stands in it twice: as text and as a value.
         Event::ToolCompleted { result, .. } => result.text.len() * 2,
-        Event::ToolStarted { call, .. } => call.unparsed.as_ref().map_or(0, String::len) + call.name.len(),
+        Event::ToolStarted { call, .. } => {
+            let arguments = call.arguments.iter().map(|(name, value)| name.len() + value.to_string().len());
+            arguments.sum::<usize>() + call.unparsed.as_ref().map_or(0, String::len)
+        }
         Event::RunCreated { .. } | Event::Notice(_) | Event::Ended(_) => 0,
     };
     text + EVENT_BYTES

@@ -22,7 +22,7 @@ pub use task_call::{TaskCall, TaskCallError};
 use crate::{
     agent::Agent,
     clock::Clock,
-    domain::{ModelIdentity, Run, RunId, UserId},
+    domain::{ConversationId, ModelIdentity, Run, RunId, UserId},
     shutdown::Shutdown,
     store::{Store, StoreError},
 };
@@ -70,6 +70,11 @@ impl Runs {
     /// Tells which model answers.
     pub fn model(&self) -> ModelIdentity {
         self.0.agent.model.identity()
+    }
+
+    /// Forgets what is still told of a conversation that was deleted.
+    pub fn forget(&self, user: &UserId, conversation: ConversationId) {
+        self.0.shelf.forget(user, conversation);
     }
 
     /// Cancels a run of the user and returns it as it is then, within a second. A finished run stays as it is.

@@ -1,4 +1,7 @@
 //! The scribe of one run: stores each step, then tells it. Event ids are given here and nowhere else.
+//!
+//! A step is stored and told on a task of its own. Whoever waits for it may go away, when the run is interrupted or its
+//! time is over; the end of the run then waits for the step, and never for half of one.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,25 +11,31 @@ use chrono::{DateTime, Utc};
 use super::live::Live;
 use crate::{
     clock::Clock,
-    domain::{
-        Event, EventId, ItemId, Notice, NoticeCode, Reply, Scribe, ScribeError, ToolCall, ToolResult, Usage,
-    },
+    domain::{Event, EventId, ItemId, NoticeCode, Reply, Scribe, ScribeError, ToolCall, ToolResult, Usage},
+    shutdown::Shutdown,
     store::{Hold, Partial, Store, StoreError},
 };
 
-/// Writes down what one attempt of a run does.
-pub(super) struct Recorder {
+/// Writes down what one attempt of a run does. Cloning is cheap.
+#[derive(Clone)]
+pub(super) struct Recorder(Arc<Inner>);
+
+struct Inner {
     store: Store,
     clock: Clock,
+    shutdown: Shutdown,
     hold: Hold,
     live: Arc<Live>,
+    started_at: DateTime<Utc>,
     state: Mutex<State>,
+    /// Held by the step that is being stored and told.
+    step: tokio::sync::Mutex<()>,
 }
 
 /// What the recorder remembers between two steps.
-#[derive(Clone, Debug)]
 struct State {
     next: EventId,
+    last_stored: EventId,
     partial: Option<Partial>,
     saved_bytes: usize,
     asked_by: ItemId,
@@ -43,13 +52,15 @@ pub(super) struct Account {
     pub(super) partial: Option<Partial>,
     pub(super) usage: Usage,
     pub(super) tool_calls: u64,
+    pub(super) started_at: DateTime<Utc>,
     pub(super) first_delta_at: Option<DateTime<Utc>>,
 }
 
 impl Recorder {
-    pub(super) fn new(store: Store, clock: Clock, hold: Hold, live: Arc<Live>) -> Self {
+    pub(super) fn new(store: Store, clock: Clock, shutdown: Shutdown, hold: Hold, live: Arc<Live>) -> Self {
         let state = State {
             next: EventId::first_of(hold.attempt),
+            last_stored: EventId::first_of(hold.attempt),
             partial: None,
             saved_bytes: 0,
             asked_by: ItemId::new(),
@@ -58,45 +69,118 @@ impl Recorder {
             tool_calls: 0,
             first_delta_at: None,
         };
-        Self { store, clock, hold, live, state: Mutex::new(state) }
+        let (started_at, step) = (clock.now(), tokio::sync::Mutex::default());
+        Self(Arc::new(Inner {
+            store,
+            clock,
+            shutdown,
+            hold,
+            live,
+            started_at,
+            state: Mutex::new(state),
+            step,
+        }))
     }
 
-    pub(super) const fn hold(&self) -> &Hold {
-        &self.hold
+    pub(super) fn hold(&self) -> &Hold {
+        &self.0.hold
     }
 
     /// Tells an event that is stored already, or never will be.
     pub(super) fn tell(&self, event: Event) {
-        let id = self.with(|state| state.take_id());
-        self.live.push(id, event);
+        self.0.tell(event);
     }
 
-    /// Returns what is known so far.
-    pub(super) fn account(&self) -> Account {
-        self.with(|state| Account {
+    /// Waits for the step that is under way, if there is one, and returns what is known then.
+    pub(super) async fn account(&self) -> Account {
+        let _step = self.0.step.lock().await;
+        self.0.with(|state| Account {
             next_event: state.next,
             partial: state.partial.clone(),
             usage: state.usage,
             tool_calls: state.tool_calls,
+            started_at: self.0.started_at,
             first_delta_at: state.first_delta_at,
         })
     }
 
     /// Saves the text of the message being written, if there is more of it than was saved.
     pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
-        let unsaved = self.with(|state| {
+        let unsaved = self.0.with(|state| {
             let grown = state.partial.as_ref().filter(|partial| partial.text.len() > state.saved_bytes)?;
-            Some((grown.clone(), state.first_delta_at))
+            Some((grown.clone(), state.last_stored, state.first_delta_at))
         });
-        let Some((partial, first_delta_at)) = unsaved else { return Ok(()) };
+        let Some((partial, last_stored, first_delta_at)) = unsaved else { return Ok(()) };
         let bytes = partial.text.len();
-        self.store.checkpoint(&self.hold, partial, first_delta_at).await?;
-        self.with(|state| state.saved_bytes = bytes);
+        self.0.store.checkpoint(&self.0.hold, last_stored, partial, first_delta_at).await?;
+        self.0.with(|state| state.saved_bytes = bytes);
         Ok(())
+    }
+
+    /// Stores and tells one step, whether or not anybody still waits for it.
+    async fn step<F>(&self, step: impl FnOnce(Arc<Inner>) -> F + Send) -> Result<(), ScribeError>
+    where
+        F: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.0);
+        let work = step(Arc::clone(&inner));
+        let written = self.0.shutdown.spawn_run(async move {
+            let _step = inner.step.lock().await;
+            work.await
+        });
+        match written.await {
+            Ok(done) => Ok(done?),
+            Err(died) => Err(ScribeError::Unavailable(died.into())),
+        }
+    }
+}
+
+impl Inner {
+    fn tell(&self, event: Event) {
+        let id = self.with(State::take_id);
+        self.live.push(id, event);
+    }
+
+    /// Tells the event of a step that was stored under the next id.
+    fn tell_stored(&self, event: Event) {
+        self.with(|state| state.last_stored = state.next);
+        self.tell(event);
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn reply(&self, message: ItemId, reply: Reply) -> Result<(), StoreError> {
+        let (text, incomplete) = (reply.text.clone(), reply.incomplete);
+        // A reply without text has nothing to tell; it is stored under the id of the newest event.
+        let (event, usage) =
+            self.with(|state| (if text.is_empty() { state.next.plus(-1) } else { state.next }, state.usage));
+        self.store.record_reply(&self.hold, event, message, reply, usage).await?;
+        self.with(|state| {
+            state.last_stored = event;
+            state.partial = None;
+            state.asked_by = message;
+        });
+        if !text.is_empty() {
+            self.tell_stored(Event::MessageCompleted { message_id: message, content: text, incomplete });
+        }
+        Ok(())
+    }
+
+    async fn call_started(&self, call: ToolCall) -> Result<(), StoreError> {
+        let (event, message_id) = self.with(|state| (state.next, state.asked_by));
+        self.store.start_call(&self.hold, event, call.id).await?;
+        self.with(|state| state.tool_calls += 1);
+        self.tell_stored(Event::ToolStarted { message_id, call });
+        Ok(())
+    }
+
+    async fn call_ended(&self, result: ToolResult) -> Result<(), StoreError> {
+        let (event, message_id) = self.with(|state| (state.next, state.asked_by));
+        self.store.settle_call(&self.hold, event, result.clone()).await?;
+        self.tell_stored(Event::ToolCompleted { message_id, result });
+        Ok(())
     }
 }
 
@@ -106,20 +190,6 @@ impl State {
         self.next = id.next();
         id
     }
-
-    /// Returns the id for a step that may have nothing to tell: its own, or that of the newest event.
-    fn id_of_step(&self, is_told: IsTold) -> EventId {
-        match is_told {
-            IsTold::Yes => self.next,
-            IsTold::No => self.next.plus(-1),
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum IsTold {
-    Yes,
-    No,
 }
 
 #[async_trait]
@@ -128,8 +198,8 @@ impl Scribe for Recorder {
         if text.is_empty() {
             return;
         }
-        let now = self.clock.now();
-        let id = self.with(|state| {
+        let now = self.0.clock.now();
+        let id = self.0.with(|state| {
             state.first_delta_at.get_or_insert(now);
             match &mut state.partial {
                 Some(partial) if partial.message == message => partial.text.push_str(text),
@@ -140,11 +210,11 @@ impl Scribe for Recorder {
             }
             state.take_id()
         });
-        self.live.push_delta(id, message, text);
+        self.0.live.push_delta(id, message, text);
     }
 
     fn notice(&self, code: NoticeCode) {
-        let is_new = self.with(|state| {
+        let is_new = self.0.with(|state| {
             let is_new = !state.noticed.contains(&code);
             if is_new {
                 state.noticed.push(code);
@@ -152,43 +222,27 @@ impl Scribe for Recorder {
             is_new
         });
         if is_new {
-            let notice: Notice = code.notice();
-            self.tell(Event::Notice(notice));
+            self.tell(Event::Notice(code.notice()));
         }
     }
 
     fn spent(&self, usage: Usage) {
-        self.with(|state| state.usage.add(usage));
+        self.0.with(|state| state.usage.add(usage));
     }
 
     async fn reply(&self, message: ItemId, reply: &Reply) -> Result<(), ScribeError> {
-        let is_told = if reply.text.is_empty() { IsTold::No } else { IsTold::Yes };
-        let (event, usage) = self.with(|state| (state.id_of_step(is_told), state.usage));
-        self.store.record_reply(&self.hold, event, message, reply.clone(), usage).await?;
-        self.with(|state| {
-            state.partial = None;
-            state.asked_by = message;
-        });
-        if is_told == IsTold::Yes {
-            let (content, incomplete) = (reply.text.clone(), reply.incomplete);
-            self.tell(Event::MessageCompleted { message_id: message, content, incomplete });
-        }
-        Ok(())
+        let reply = reply.clone();
+        self.step(|inner| async move { inner.reply(message, reply).await }).await
     }
 
     async fn call_started(&self, call: &ToolCall) -> Result<(), ScribeError> {
-        let (event, message_id) = self.with(|state| (state.next, state.asked_by));
-        self.store.start_call(&self.hold, event, call.id).await?;
-        self.with(|state| state.tool_calls += 1);
-        self.tell(Event::ToolStarted { message_id, call: call.clone() });
-        Ok(())
+        let call = call.clone();
+        self.step(|inner| async move { inner.call_started(call).await }).await
     }
 
     async fn call_ended(&self, result: &ToolResult) -> Result<(), ScribeError> {
-        let (event, message_id) = self.with(|state| (state.next, state.asked_by));
-        self.store.settle_call(&self.hold, event, result.clone()).await?;
-        self.tell(Event::ToolCompleted { message_id, result: result.clone() });
-        Ok(())
+        let result = result.clone();
+        self.step(|inner| async move { inner.call_ended(result).await }).await
     }
 }
 

@@ -1,16 +1,17 @@
 //! Starting a run: durable first, then on its own task. The caller only waits; it cannot leave a run half started.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 
 use super::{Inner, Runs, recorder::Recorder};
 use crate::{
     agent::instructions,
     domain::{ConversationId, Event, NoticeCode, Principal, RunId, Scribe, ToolChoice, UserMessage},
-    store::{Accept, AcceptError, Accepted, Hold, IdempotencyKey, Refusal, StoreError},
+    store::{Accept, AcceptError, Accepted, Hold, IdempotencyKey, Place, Refusal, StoreError},
 };
 
 /// A turn as a client asks for it, every field checked.
@@ -22,6 +23,10 @@ pub struct NewTurn {
     pub conversation: Option<ConversationId>,
     /// What the user said.
     pub message: String,
+    /// The provider that the client named, if it did.
+    pub provider: Option<String>,
+    /// The model that the client named, if it did.
+    pub model: Option<String>,
     /// Where the user is.
     pub timezone: Option<Tz>,
     /// What else the model should know of the message.
@@ -43,7 +48,7 @@ pub struct Started {
     pub is_replay: bool,
 }
 
-/// Why no run was started. Nothing was stored.
+/// Why no run was started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The service is about to stop.
@@ -61,7 +66,7 @@ pub enum StartError {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// The store failed.
+    /// The store failed. Should the turn have been stored all the same, it ends as interrupted.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The starting task died: a fault of ours.
@@ -76,56 +81,75 @@ impl Runs {
             return Err(StartError::ShuttingDown);
         }
         // On a task of its own: between the commit and the start of the run no hang-up may come.
-        let starting = self.0.shutdown.spawn_run(start(self.clone(), turn));
+        let starting = self.0.shutdown.spawn_run(start(self.clone(), turn).in_current_span());
         starting.await?
     }
 }
 
 async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let inner = &runs.0;
-    let run = RunId::new();
-    let live = inner.shelf.open(run, turn.principal.user.clone());
-    let accepted = match inner.store.accept(accept(inner, &turn, run)).await {
+    let user = turn.principal.user.clone();
+    let asked = accept(inner, &turn);
+    let (run, conversation) = (asked.run, asked.conversation.conversation());
+    let live = inner.shelf.open(run, user.clone(), conversation);
+    let accepted = match inner.accept(asked).await {
         Ok(accepted) => accepted,
         Err(error) => {
-            inner.shelf.discard(run);
+            inner.shelf.discard(&live);
             return refused(error);
         }
     };
-    let hold =
-        Hold { run, user: turn.principal.user.clone(), conversation: accepted.conversation, attempt: 1 };
-    let recorder = Recorder::new(inner.store.clone(), inner.clock.clone(), hold, live.clone());
+    let hold = Hold { run, user, conversation, attempt: 1 };
+    let (store, clock, shutdown) = (inner.store.clone(), inner.clock.clone(), inner.shutdown.clone());
+    let recorder = Recorder::new(store, clock, shutdown, hold, Arc::clone(&live));
     recorder.tell(created(inner, run, accepted));
     if inner.is_demo {
         recorder.notice(NoticeCode::DemoMode);
     }
-    let conversation = accepted.conversation;
-    inner.shutdown.spawn_run(super::drive::drive(runs.clone(), live, recorder, turn));
+    // The span carries the request's id into everything that the run logs.
+    let span = tracing::info_span!("run", run.id = %run);
+    inner.shutdown.spawn_run(super::drive::drive(runs.clone(), live, recorder, turn).instrument(span));
     Ok(Started { run, conversation, is_replay: false })
 }
 
-fn accept(inner: &Inner, turn: &NewTurn, run: RunId) -> Accept {
-    let model = inner.agent.model.identity();
+impl Inner {
+    /// Accepts a turn. If the answer to the commit is lost, looks whether it was stored all the same.
+    async fn accept(&self, turn: Accept) -> Result<Accepted, AcceptError> {
+        let (user, run) = (turn.user.clone(), turn.run);
+        match self.store.accept(turn).await {
+            Err(AcceptError::Store(error)) if error.is_transient() => {
+                match self.store.find_accepted(&user, run).await {
+                    Ok(Some(accepted)) => Ok(accepted),
+                    Ok(None) | Err(_) => Err(error.into()),
+                }
+            }
+            done => done,
+        }
+    }
+}
+
+fn accept(inner: &Inner, turn: &NewTurn) -> Accept {
     let lifetime = TimeDelta::from_std(inner.settings.idempotency).unwrap_or(TimeDelta::MAX);
-    let key = turn.key.clone().map(|key| IdempotencyKey {
-        key,
-        body_hash: digest(&[
-            &turn.message,
-            &turn.conversation.map(|id| id.to_string()).unwrap_or_default(),
-            &model.provider,
-            &model.model,
-        ]),
-        lifetime,
-    });
+    let key = turn.key.clone().map(|key| IdempotencyKey { key, body_hash: digest(&turn.asked()), lifetime });
     let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
     Accept {
         user: turn.principal.user.clone(),
-        conversation: turn.conversation,
+        conversation: turn.conversation.map_or_else(|| Place::New(ConversationId::new()), Place::In),
         message: UserMessage { text: turn.message.clone(), context },
-        run,
-        model,
+        run: RunId::new(),
+        model: inner.agent.model.identity(),
         owner: inner.owner.clone(),
         key,
+    }
+}
+
+impl NewTurn {
+    /// Lists what makes two requests the same: what was sent, not what the service makes of it today.
+    fn asked(&self) -> [String; 4] {
+        let conversation = self.conversation.map(|id| id.to_string());
+        let [conversation, provider, model] =
+            [conversation, self.provider.clone(), self.model.clone()].map(Option::unwrap_or_default);
+        [self.message.clone(), conversation, provider, model]
     }
 }
 
@@ -154,12 +178,12 @@ fn created(inner: &Inner, run_id: RunId, accepted: Accepted) -> Event {
 }
 
 /// Digests parts so that no two different lists of parts come out the same.
-fn digest(parts: &[&str]) -> String {
+fn digest(parts: &[impl AsRef<str>]) -> String {
     use std::fmt::Write;
     let mut hash = Sha256::new();
     for part in parts {
-        hash.update(part.len().to_le_bytes());
-        hash.update(part.as_bytes());
+        hash.update(part.as_ref().len().to_le_bytes());
+        hash.update(part.as_ref().as_bytes());
     }
     hash.finalize().iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -1,7 +1,6 @@
 //! One guarded tool call outside any run: the task list of the REST interface. Same tools, same gate, same limits.
 
 use serde_json::{Map, Value};
-use tokio_util::sync::CancellationToken;
 
 use super::Runs;
 use crate::domain::{CallId, CallStatus, Principal, ToolCall, ToolResult};
@@ -21,6 +20,9 @@ pub enum TaskCallError {
     /// The tool server is down or did not answer in time.
     #[error("the task tools are unavailable")]
     Unavailable,
+    /// Rules or a read-only task server forbid it.
+    #[error("{0}")]
+    Forbidden(String),
     /// The tool refused: its code and its sentence.
     #[error("{code}: {message}")]
     Tool {
@@ -55,11 +57,7 @@ impl Runs {
             unparsed: None,
             provider_meta: None,
         };
-        // Nobody can cancel it; its own limit ends it.
-        match hands.call(principal, &call, &CancellationToken::new()).await {
-            Ok(result) => outcome(result),
-            Err(_stopped) => Err(TaskCallError::Unavailable),
-        }
+        outcome(hands.make(principal, &call).await)
     }
 }
 
@@ -68,14 +66,20 @@ fn outcome(result: ToolResult) -> Result<Value, TaskCallError> {
         CallStatus::Ok => Ok(result.result),
         CallStatus::Invalid => Err(TaskCallError::Invalid(result.text)),
         CallStatus::Error => match (result.result.get("code"), result.result.get("message")) {
-            (Some(Value::String(code)), Some(Value::String(message))) => {
-                Err(TaskCallError::Tool { code: code.clone(), message: message.clone() })
-            }
+            (Some(Value::String(code)), Some(Value::String(message))) => Err(refusal(code, message)),
             _ => Err(TaskCallError::Unavailable),
         },
-        CallStatus::Denied => Err(TaskCallError::Tool { code: "denied".into(), message: result.text }),
+        CallStatus::Denied => Err(TaskCallError::Forbidden(result.text)),
         CallStatus::Cancelled | CallStatus::Timeout | CallStatus::Unknown | CallStatus::NotRun => {
             Err(TaskCallError::Unavailable)
         }
+    }
+}
+
+fn refusal(code: &str, message: &str) -> TaskCallError {
+    match code {
+        "storage_unavailable" => TaskCallError::Unavailable,
+        "read_only" => TaskCallError::Forbidden(message.into()),
+        _ => TaskCallError::Tool { code: code.into(), message: message.into() },
     }
 }

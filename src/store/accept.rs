@@ -20,8 +20,8 @@ use crate::domain::{
 pub struct Accept {
     /// Who asks.
     pub user: UserId,
-    /// The conversation that goes on; none starts a new one.
-    pub conversation: Option<ConversationId>,
+    /// The conversation that goes on or begins.
+    pub conversation: Place,
     /// What the user said.
     pub message: UserMessage,
     /// The run's id, made by the caller so that it can listen before anything is said.
@@ -32,6 +32,24 @@ pub struct Accept {
     pub owner: String,
     /// The client's key, if it sent one.
     pub key: Option<IdempotencyKey>,
+}
+
+/// Where a turn is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At the end of a conversation of the user.
+    In(ConversationId),
+    /// In a new conversation, with an id that the caller made.
+    New(ConversationId),
+}
+
+impl Place {
+    /// Returns the conversation.
+    pub const fn conversation(self) -> ConversationId {
+        match self {
+            Self::In(conversation) | Self::New(conversation) => conversation,
+        }
+    }
 }
 
 /// A client's word that two requests are one.
@@ -97,6 +115,30 @@ impl Store {
     pub async fn accept(&self, turn: Accept) -> Result<Accepted, AcceptError> {
         let now = self.clock.now();
         self.db.write(move |tx| Box::pin(async move { accept(tx, &turn, now).await })).await
+    }
+
+    /// Finds out whether a turn was accepted after all, when the answer to its commit was lost.
+    pub async fn find_accepted(&self, user: &UserId, run: RunId) -> Result<Option<Accepted>, StoreError> {
+        let Some(found) = self.find_run(user, run).await? else { return Ok(None) };
+        let first = self.items_of_run(user, run).await?.into_iter().next();
+        Ok(first.map(|item| Accepted { conversation: found.conversation_id, user_message: item.id }))
+    }
+
+    /// Forgets keys older than their lifetime.
+    pub async fn forget_keys(&self, lifetime: TimeDelta) -> Result<(), StoreError> {
+        let oldest = self.clock.now() - lifetime;
+        self.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    let expired = Query::delete()
+                        .from_table(IdempotencyKeys::Table)
+                        .and_where(Expr::col(IdempotencyKeys::CreatedAt).lt(oldest))
+                        .to_owned();
+                    tx.execute(&expired).await?;
+                    Ok(())
+                })
+            })
+            .await
     }
 }
 
@@ -186,10 +228,12 @@ async fn take_place(
     now: DateTime<Utc>,
 ) -> Result<(ConversationId, i64), AcceptError> {
     let title = Title::from_message(&turn.message.text).map(|title| title.as_str().to_owned());
-    let Some(conversation) = turn.conversation else {
-        let conversation = ConversationId::new();
-        super::conversations::insert(tx, &turn.user, conversation, title, false, 1, now).await?;
-        return Ok((conversation, 1));
+    let conversation = match turn.conversation {
+        Place::In(conversation) => conversation,
+        Place::New(conversation) => {
+            super::conversations::insert(tx, &turn.user, conversation, title, false, 1, now).await?;
+            return Ok((conversation, 1));
+        }
     };
     let next_place = Query::update()
         .table(Conversations::Table)
@@ -245,11 +289,14 @@ async fn start_run(
         .values_panic(values)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
         .to_owned();
-    if tx.execute(&insert).await? == 1 {
-        return Ok(());
+    // Twice, because the run in the way may have ended between the conflict and the look.
+    for _ in 0..2 {
+        if tx.execute(&insert).await? == 1 {
+            return Ok(());
+        }
+        if let Some(active) = super::runs::find_running(tx, conversation).await? {
+            return Err(AcceptError::Refused(Refusal::Busy { active }));
+        }
     }
-    match super::runs::find_running(tx, conversation).await? {
-        Some(active) => Err(AcceptError::Refused(Refusal::Busy { active })),
-        None => Err(StoreError::corrupt("running run").into()),
-    }
+    Err(StoreError::corrupt("running run").into())
 }

@@ -32,7 +32,8 @@ pub struct Ending {
     pub attempt: i32,
     /// The attempt that its last events belong to: the same, or one more when they follow a crash.
     pub ends_as_attempt: i32,
-    /// The id of the first event that is still to be told.
+    /// The id of the first event that is still to be told. If a step was stored that nobody was told of, because its
+    /// commit was not answered, the events begin behind that one.
     pub next_event: EventId,
     /// Its final status.
     pub status: RunStatus,
@@ -62,8 +63,17 @@ async fn end(
     ending: &Ending,
     now: DateTime<Utc>,
 ) -> Result<Vec<(EventId, Event)>, StoreError> {
+    items::lock_conversation(tx, ending.conversation, now).await?;
+    let last_stored = fence(tx, ending).await?;
+    let first = ending.next_event.max(last_stored.next());
+    let mut reply = ending.reply.clone();
+    if let Some((id, _)) = &reply
+        && items::exists(tx, *id).await?
+    {
+        reply = None;
+    }
     let open = calls::open_calls(tx, ending.run).await?;
-    let told = told(ending, &open);
+    let told = told(first, reply, &open);
     for step in &told.steps {
         let (user, conversation, run, item) = (&ending.user, ending.conversation, ending.run, &step.item);
         items::append(tx, NewItem { user, conversation, run, id: step.id, event: step.event, item, now })
@@ -72,14 +82,30 @@ async fn end(
     for call in &open {
         calls::settle(tx, call.id, answer(call).status, now).await?;
     }
-    close(tx, ending, told.last_event(), now).await?;
+    close(tx, ending, told.end, now).await?;
     Ok(told.into_events(ending))
+}
+
+/// Goes on only if the run is still running in the attempt that may end it; returns its newest stored event.
+async fn fence(tx: &mut Tx<'_>, ending: &Ending) -> Result<EventId, StoreError> {
+    let select = Query::select()
+        .column(Runs::LastEventId)
+        .from(Runs::Table)
+        .and_where(Expr::col(Runs::Id).eq(ending.run.uuid()))
+        .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
+        .and_where(Expr::col(Runs::Attempt).eq(ending.attempt))
+        .to_owned();
+    match tx.find::<(i64,)>(&select).await? {
+        Some((last,)) => Ok(last.into()),
+        None => Err(StoreError::Fenced),
+    }
 }
 
 /// What an ending still has to tell, decided before anything is written.
 struct Told {
     steps: Vec<Step>,
-    next: EventId,
+    /// The id of the end event, which follows the steps.
+    end: EventId,
 }
 
 struct Step {
@@ -90,10 +116,10 @@ struct Step {
     item: Item,
 }
 
-fn told(ending: &Ending, open: &[OpenCall]) -> Told {
-    let mut told = Told { steps: Vec::new(), next: ending.next_event };
-    if let Some((id, reply)) = &ending.reply {
-        told.push(*id, *id, Item::Assistant(reply.clone()));
+fn told(first: EventId, reply: Option<(ItemId, Reply)>, open: &[OpenCall]) -> Told {
+    let mut told = Told { steps: Vec::new(), end: first };
+    if let Some((id, reply)) = reply {
+        told.push(id, id, Item::Assistant(reply));
     }
     for call in open {
         told.push(ItemId::new(), call.message, Item::Tool(answer(call)));
@@ -103,18 +129,13 @@ fn told(ending: &Ending, open: &[OpenCall]) -> Told {
 
 impl Told {
     fn push(&mut self, id: ItemId, message: ItemId, item: Item) {
-        self.steps.push(Step { event: self.next, id, message, item });
-        self.next = self.next.next();
-    }
-
-    const fn last_event(&self) -> EventId {
-        self.next
+        self.steps.push(Step { event: self.end, id, message, item });
+        self.end = self.end.next();
     }
 
     fn into_events(self, ending: &Ending) -> Vec<(EventId, Event)> {
         let end =
             End { run_id: ending.run, status: ending.status, failure: ending.failure, usage: ending.usage };
-        let last = self.next;
         let steps = self.steps.into_iter().filter_map(|step| {
             let message_id = step.message;
             let event = match step.item {
@@ -126,7 +147,7 @@ impl Told {
             };
             Some((step.event, event))
         });
-        steps.chain([(last, Event::Ended(end))]).collect()
+        steps.chain([(self.end, Event::Ended(end))]).collect()
     }
 }
 

@@ -111,19 +111,58 @@ impl TryFrom<ItemRow> for Recorded {
     }
 }
 
-/// Adds an item at the end of its conversation, which must exist.
+/// Adds an item at the end of its conversation.
 pub(super) async fn append(tx: &mut Tx<'_>, new: NewItem<'_>) -> Result<(), StoreError> {
-    let next_place = Query::update()
+    let position = take_place(tx, new.conversation, new.now).await?;
+    insert(tx, new, position).await
+}
+
+/// Takes the next place of a conversation, and keeps all other writers of the conversation out until the commit.
+pub(super) async fn take_place(
+    tx: &mut Tx<'_>,
+    conversation: ConversationId,
+    now: DateTime<Utc>,
+) -> Result<i64, StoreError> {
+    lock(tx, conversation, 1, now).await
+}
+
+/// Keeps all other writers of a conversation out until the commit.
+pub(super) async fn lock_conversation(
+    tx: &mut Tx<'_>,
+    conversation: ConversationId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    lock(tx, conversation, 0, now).await.map(drop)
+}
+
+async fn lock(
+    tx: &mut Tx<'_>,
+    conversation: ConversationId,
+    places: i64,
+    now: DateTime<Utc>,
+) -> Result<i64, StoreError> {
+    let update = Query::update()
         .table(Conversations::Table)
-        .value(Conversations::LastPosition, Expr::col(Conversations::LastPosition).add(1))
-        .value(Conversations::UpdatedAt, new.now)
-        .and_where(Expr::col(Conversations::Id).eq(new.conversation.uuid()))
+        .value(Conversations::LastPosition, Expr::col(Conversations::LastPosition).add(places))
+        .value(Conversations::UpdatedAt, now)
+        .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
         .returning_col(Conversations::LastPosition)
         .to_owned();
-    let Some((position,)) = tx.find::<(i64,)>(&next_place).await? else {
-        return Err(StoreError::Fenced);
-    };
-    insert(tx, new, position).await
+    match tx.find::<(i64,)>(&update).await? {
+        Some((position,)) => Ok(position),
+        // It was deleted, and the run with it.
+        None => Err(StoreError::Fenced),
+    }
+}
+
+/// Tells whether an item is stored.
+pub(super) async fn exists(tx: &mut Tx<'_>, id: ItemId) -> Result<bool, StoreError> {
+    let select = Query::select()
+        .column(Items::Position)
+        .from(Items::Table)
+        .and_where(Expr::col(Items::Id).eq(id.uuid()))
+        .to_owned();
+    Ok(tx.find::<(i64,)>(&select).await?.is_some())
 }
 
 /// Puts an item at a place that is known to be free.

@@ -15,7 +15,7 @@ mod steps;
 
 use parlor_db::{Db, DbError, Migrations};
 
-pub use accept::{Accept, AcceptError, Accepted, IdempotencyKey, Refusal};
+pub use accept::{Accept, AcceptError, Accepted, IdempotencyKey, Place, Refusal};
 pub use conversations::{ConversationEdit, Deleted};
 pub use finish::Ending;
 pub use items::ItemPage;
@@ -37,7 +37,7 @@ pub enum StoreError {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
-    /// The run ended, or another attempt took it over; the writer must stop.
+    /// The run ended, was deleted, or another attempt took it over; the writer must stop.
     #[error("the run is no longer this attempt's")]
     Fenced,
     /// What is stored cannot be read: a fault of ours.

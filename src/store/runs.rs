@@ -17,8 +17,6 @@ pub struct OpenRun {
     pub user: UserId,
     /// Its conversation.
     pub conversation: ConversationId,
-    /// The process that ran it.
-    pub owner: String,
     /// The attempt that was under way.
     pub attempt: i32,
     /// The text that was being written, as far as it was saved.
@@ -58,7 +56,6 @@ struct OpenRunRow {
     id: Uuid,
     user_id: String,
     conversation_id: Uuid,
-    owner: String,
     attempt: i32,
     partial_message_id: Option<Uuid>,
     partial_text: Option<String>,
@@ -75,29 +72,58 @@ impl Store {
         self.db.find::<RunRow>(&select).await?.map(Run::try_from).transpose()
     }
 
-    /// Lists running runs behind `after`, at most `limit`, whoever's they are: for ending those that nobody runs.
-    pub async fn open_runs(&self, after: Option<RunId>, limit: u64) -> Result<Vec<OpenRun>, StoreError> {
+    /// Lists the ids of running runs of a process behind `after`, at most `limit`.
+    pub async fn running_ids(
+        &self,
+        owner: &str,
+        after: Option<RunId>,
+        limit: u64,
+    ) -> Result<Vec<RunId>, StoreError> {
         let mut select = Query::select();
         select
-            .columns([
-                Runs::Id,
-                Runs::UserId,
-                Runs::ConversationId,
-                Runs::Owner,
-                Runs::Attempt,
-                Runs::PartialMessageId,
-                Runs::PartialText,
-                Runs::Usage,
-            ])
+            .column(Runs::Id)
             .from(Runs::Table)
             .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
+            .and_where(Expr::col(Runs::Owner).eq(owner))
             .order_by(Runs::Id, Order::Asc)
             .limit(limit);
         if let Some(after) = after {
             select.and_where(Expr::col(Runs::Id).gt(after.uuid()));
         }
+        Ok(self.db.all::<(Uuid,)>(&select).await?.into_iter().map(|(id,)| id.into()).collect())
+    }
+
+    /// Lists running runs behind `after`, at most `limit`, whoever's they are: for ending those that nobody runs.
+    pub async fn open_runs(&self, after: Option<RunId>, limit: u64) -> Result<Vec<OpenRun>, StoreError> {
+        let mut select = open_runs();
+        select.order_by(Runs::Id, Order::Asc).limit(limit);
+        if let Some(after) = after {
+            select.and_where(Expr::col(Runs::Id).gt(after.uuid()));
+        }
         self.db.all::<OpenRunRow>(&select).await?.into_iter().map(OpenRun::try_from).collect()
     }
+
+    /// Finds a run if it is still running, whoever's it is: for ending one that nobody runs.
+    pub async fn find_open_run(&self, id: RunId) -> Result<Option<OpenRun>, StoreError> {
+        let select = open_runs().and_where(Expr::col(Runs::Id).eq(id.uuid())).to_owned();
+        self.db.find::<OpenRunRow>(&select).await?.map(OpenRun::try_from).transpose()
+    }
+}
+
+fn open_runs() -> SelectStatement {
+    Query::select()
+        .columns([
+            Runs::Id,
+            Runs::UserId,
+            Runs::ConversationId,
+            Runs::Attempt,
+            Runs::PartialMessageId,
+            Runs::PartialText,
+            Runs::Usage,
+        ])
+        .from(Runs::Table)
+        .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
+        .to_owned()
 }
 
 /// Finds the running run of a conversation.
@@ -168,7 +194,6 @@ impl TryFrom<OpenRunRow> for OpenRun {
             id: row.id.into(),
             user: UserId::parse(&row.user_id).map_err(|_| StoreError::corrupt("user id"))?,
             conversation: row.conversation_id.into(),
-            owner: row.owner,
             attempt: row.attempt,
             partial: partial.map(|(message, text)| Partial { message: message.into(), text }),
             usage: from_json("usage", &row.usage)?,

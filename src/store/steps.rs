@@ -1,7 +1,7 @@
 //! The steps of a run, each one transaction, each fenced: it is written only while the run is still this attempt's.
 //!
-//! Every transaction locks the conversation before the run, as accepting a turn does; otherwise Postgres would find
-//! the two waiting for each other.
+//! Every transaction locks the conversation first, as accepting a turn does. So no two writers of a conversation are
+//! ever under way at once, and Postgres never finds two of them waiting for each other.
 
 use chrono::{DateTime, Utc};
 use parlor_db::Tx;
@@ -44,10 +44,11 @@ impl Store {
         self.db
             .write(move |tx| {
                 Box::pin(async move {
-                    let calls = reply.calls.clone();
-                    append(tx, &hold, event, message, &Item::Assistant(reply), now).await?;
-                    calls::intend(tx, &hold.user, hold.run, message, &calls).await?;
-                    fence(tx, &hold, event, Some(usage)).await
+                    let position = items::take_place(tx, hold.conversation, now).await?;
+                    fence(tx, &hold, event, Some(usage)).await?;
+                    calls::intend(tx, &hold.user, hold.run, message, &reply.calls).await?;
+                    let item = Item::Assistant(reply);
+                    items::insert(tx, hold.item(event, message, &item, now), position).await
                 })
             })
             .await
@@ -59,6 +60,7 @@ impl Store {
         self.db
             .write(move |tx| {
                 Box::pin(async move {
+                    items::lock_conversation(tx, hold.conversation, now).await?;
                     fence(tx, &hold, event, None).await?;
                     calls::start(tx, call, event, now).await
                 })
@@ -77,19 +79,22 @@ impl Store {
         self.db
             .write(move |tx| {
                 Box::pin(async move {
-                    let (call, status) = (result.call_id, result.status);
-                    append(tx, &hold, event, ItemId::new(), &Item::Tool(result), now).await?;
-                    calls::settle(tx, call, status, now).await?;
-                    fence(tx, &hold, event, None).await
+                    let position = items::take_place(tx, hold.conversation, now).await?;
+                    fence(tx, &hold, event, None).await?;
+                    calls::settle(tx, result.call_id, result.status, now).await?;
+                    let item = Item::Tool(result);
+                    items::insert(tx, hold.item(event, ItemId::new(), &item, now), position).await
                 })
             })
             .await
     }
 
-    /// Saves the text of the message being written, for the case that this process dies.
+    /// Saves the text of the message being written, for the case that this process dies. It counts only while
+    /// `last_stored` is still the newest stored event: a save that is late must not undo a step.
     pub async fn checkpoint(
         &self,
         hold: &Hold,
+        last_stored: EventId,
         partial: Partial,
         first_delta_at: Option<DateTime<Utc>>,
     ) -> Result<(), StoreError> {
@@ -105,16 +110,17 @@ impl Store {
                         .and_where(Expr::col(Runs::Id).eq(hold.run.uuid()))
                         .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
                         .and_where(Expr::col(Runs::Attempt).eq(hold.attempt))
+                        .and_where(Expr::col(Runs::LastEventId).eq(last_stored.get()))
                         .to_owned();
-                    if tx.execute(&update).await? == 1 { Ok(()) } else { Err(StoreError::Fenced) }
+                    tx.execute(&update).await?;
+                    Ok(())
                 })
             })
             .await
     }
 }
 
-/// Goes on only if the run is still running in this attempt; on Postgres it also keeps others out until the commit.
-/// A stored step stands over the saved partial text, so that is cleared.
+/// Goes on only if the run is still running in this attempt. A stored step stands over the saved partial text, so that is cleared.
 async fn fence(tx: &mut Tx<'_>, hold: &Hold, event: EventId, usage: Option<Usage>) -> Result<(), StoreError> {
     let mut update = Query::update();
     update
@@ -131,15 +137,8 @@ async fn fence(tx: &mut Tx<'_>, hold: &Hold, event: EventId, usage: Option<Usage
     if tx.execute(&update).await? == 1 { Ok(()) } else { Err(StoreError::Fenced) }
 }
 
-async fn append(
-    tx: &mut Tx<'_>,
-    hold: &Hold,
-    event: EventId,
-    id: ItemId,
-    item: &Item,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let new =
-        NewItem { user: &hold.user, conversation: hold.conversation, run: hold.run, id, event, item, now };
-    items::append(tx, new).await
+impl Hold {
+    fn item<'a>(&'a self, event: EventId, id: ItemId, item: &'a Item, now: DateTime<Utc>) -> NewItem<'a> {
+        NewItem { user: &self.user, conversation: self.conversation, run: self.run, id, event, item, now }
+    }
 }

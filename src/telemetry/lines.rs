@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::{ConversationId, RunFailure, RunId, RunStatus, Usage, UserId};
 
-/// A request that was answered. A stream counts as answered when its last byte is out.
+/// A request that was answered. A stream counts as answered once it has begun; its run has a line of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestLine<'a> {
     /// `http.method`: the method.
@@ -13,7 +13,7 @@ pub struct RequestLine<'a> {
     pub route: Option<&'a str>,
     /// `http.status`: the status of the answer.
     pub status: u16,
-    /// `duration_ms`: from the first byte of the request to the end of the answer.
+    /// `duration_ms`: from the head of the request to the head of the answer.
     pub duration: Duration,
     /// `request.id`: the id that the client was told.
     pub request_id: &'a str,

@@ -15,7 +15,10 @@ mod lines;
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::{EnvFilter, fmt::layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::{Level, Metadata};
+use tracing_subscriber::{
+    EnvFilter, filter::filter_fn, fmt::layer, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 pub use lines::{RequestLine, RunLine, request_ended, run_ended};
 
@@ -28,8 +31,8 @@ pub struct Settings {
     pub filter: String,
 }
 
-/// Libraries that would log arguments, bodies or headers, whatever the filter says.
-const HELD_DOWN: [&str; 4] = ["rmcp=warn", "sqlx=warn", "hyper_util=info", "reqwest=info"];
+/// Libraries that would log arguments, bodies or headers at lower levels than a warning, whatever the filter says.
+const HELD_DOWN: [&str; 5] = ["rmcp", "sqlx", "hyper", "hyper_util", "reqwest"];
 
 /// The form of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +56,8 @@ pub enum InitError {
 
 /// Sets the log of the process up, on standard error: standard output belongs to what a command prints.
 pub fn init(settings: &Settings) -> Result<(), InitError> {
-    let mut filter = EnvFilter::try_new(&settings.filter)?;
-    for directive in HELD_DOWN {
-        filter = filter.add_directive(directive.parse()?);
-    }
-    let registry = tracing_subscriber::registry().with(filter);
+    let filter = EnvFilter::try_new(&settings.filter)?;
+    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_logged));
     match settings.format {
         Format::Text => {
             let text = layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
@@ -69,4 +69,10 @@ pub fn init(settings: &Settings) -> Result<(), InitError> {
         }
     }
     Ok(())
+}
+
+/// Holds chatty libraries down. A filter could not: a longer target in it would win.
+fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    let library = metadata.target().split("::").next().unwrap_or_default();
+    *metadata.level() <= Level::WARN || !HELD_DOWN.contains(&library)
 }

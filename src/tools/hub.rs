@@ -28,8 +28,11 @@ impl Hub {
 impl ToolHost for Hub {
     async fn list(&self, _principal: &Principal) -> Arc<[Tool]> {
         match self.servers.as_slice() {
-            [only] => only.tools(),
-            many => many.iter().flat_map(|server| server.tools().to_vec()).collect(),
+            [only] => only.tools().await,
+            many => {
+                let lists = futures_util::future::join_all(many.iter().map(ToolServer::tools)).await;
+                lists.iter().flat_map(|list| list.to_vec()).collect()
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod call;
 mod hub;
+mod lines;
 mod server;
 mod transport;
 

@@ -8,8 +8,8 @@ use rmcp::{
     service::{ClientCacheConfig, ClientLifecycleMode, ClientServiceExt, RunningService},
 };
 use tokio::{
-    sync::watch,
-    time::{Instant, sleep, timeout},
+    sync::{Notify, watch},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,9 @@ const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// How long closing a connection may take.
 const HANG_UP_LIMIT: Duration = Duration::from_secs(1);
 
+/// How long a server in doubt may take to show that it is there.
+const PROBE_LIMIT: Duration = Duration::from_secs(2);
+
 /// A server that lived this long counts as healthy: its next death is the first again.
 const HEALTHY_LIFE: Duration = Duration::from_secs(20);
 
@@ -63,14 +66,19 @@ pub struct ToolServer {
 enum State {
     Starting,
     Up(Session),
-    Down,
+    Down { next_start: Instant },
     Stopped,
 }
 
+/// A connection to one life of the server.
 #[derive(Clone)]
 struct Session {
     peer: Peer<RoleClient>,
     tools: Arc<[Tool]>,
+    /// Cancelled when a call found the connection broken: nobody may use it again.
+    broken: CancellationToken,
+    /// Told when a call got no answer in time: is the server still there at all?
+    doubted: Arc<Notify>,
 }
 
 impl ToolServer {
@@ -104,12 +112,9 @@ impl ToolServer {
         matches!(*self.state.borrow(), State::Up(_))
     }
 
-    /// Lists its tools; none while it is down.
-    pub fn tools(&self) -> Arc<[Tool]> {
-        match &*self.state.borrow() {
-            State::Up(session) => Arc::clone(&session.tools),
-            State::Starting | State::Down | State::Stopped => Arc::default(),
-        }
+    /// Lists its tools; none if it is down. Waits a moment for a server that is being started again.
+    pub async fn tools(&self) -> Arc<[Tool]> {
+        self.session().await.map_or_else(Arc::default, |session| session.tools)
     }
 
     /// Makes a call on behalf of the principal. Waits a moment for a server that is being started again.
@@ -117,7 +122,13 @@ impl ToolServer {
         let Some(session) = self.session().await else {
             return Err(ToolError::Unavailable { server: self.name().to_string() });
         };
-        call::call(&session.peer, Trust::Ours, principal, call, self.settings.call_limit).await
+        let outcome = call::call(&session.peer, Trust::Ours, principal, call, self.settings.call_limit).await;
+        match &outcome {
+            Err(ToolError::Lost { .. }) => session.broken.cancel(),
+            Err(ToolError::Timeout { .. }) => session.doubted.notify_one(),
+            Ok(_) | Err(ToolError::Unavailable { .. } | ToolError::Refused { .. }) => {}
+        }
+        outcome
     }
 
     /// Closes the server's input, so that it ends once it has answered. Shutdown waits for it.
@@ -125,17 +136,20 @@ impl ToolServer {
         self.stop.cancel();
     }
 
+    /// Finds the session of a server that is up, or will be soon. One that dies at every start is not waited for.
     async fn session(&self) -> Option<Session> {
+        let deadline = Instant::now() + RESTART_PATIENCE;
         let mut state = self.state.clone();
         let settled = state.wait_for(|state| match state {
-            State::Up(session) => !session.peer.is_transport_closed(),
+            State::Up(session) => !session.broken.is_cancelled() && !session.peer.is_transport_closed(),
+            State::Down { next_start } => *next_start > deadline,
             State::Stopped => true,
-            State::Starting | State::Down => false,
+            State::Starting => false,
         });
-        match timeout(RESTART_PATIENCE, settled).await {
+        match timeout_at(deadline, settled).await {
             Ok(Ok(state)) => match &*state {
                 State::Up(session) => Some(session.clone()),
-                State::Starting | State::Down | State::Stopped => None,
+                State::Starting | State::Down { .. } | State::Stopped => None,
             },
             Ok(Err(_)) | Err(_) => None,
         }
@@ -153,15 +167,15 @@ struct Supervisor {
 impl Supervisor {
     async fn keep_running(self) {
         let name = Arc::clone(&self.settings.name);
-        let mut delay = FIRST_DELAY;
+        let mut delay = Duration::ZERO;
         while !self.stop.is_cancelled() {
             let started = Instant::now();
             let reason = self.run_once().await;
             if self.stop.is_cancelled() {
                 break;
             }
-            self.tell.send_replace(State::Down);
             delay = delay_after(started.elapsed(), delay);
+            self.tell.send_replace(State::Down { next_start: Instant::now() + delay });
             let delay_ms = delay.as_millis();
             tracing::warn!(tool.server = %name, delay_ms, reason, "tool server `{name}` is down, starting it again");
             tokio::select! {
@@ -187,8 +201,8 @@ impl Supervisor {
         match opened {
             Ok(Ok((client, session))) => {
                 self.report_up(&running, &session);
-                self.tell.send_replace(State::Up(session));
-                self.serve(client, running).await
+                self.tell.send_replace(State::Up(session.clone()));
+                self.serve(client, &session, running).await
             }
             Ok(Err(reason)) => ended(reason, running).await,
             Err(_elapsed) => ended("it did not answer in time".into(), running).await,
@@ -201,18 +215,39 @@ impl Supervisor {
         tracing::info!(tool.server = %name, process.id = pid, tool.count = tools, "tool server `{name}` is up");
     }
 
-    async fn serve(&self, client: RunningService<RoleClient, ClientConfig>, mut running: Running) -> String {
+    /// Watches over one life of the server and returns why it ended.
+    async fn serve(
+        &self,
+        client: RunningService<RoleClient, ClientConfig>,
+        session: &Session,
+        mut running: Running,
+    ) -> String {
         let hang_up = client.cancellation_token();
         let mut closed = std::pin::pin!(client.waiting());
-        let reason = tokio::select! {
-            _ = &mut closed => "its connection closed",
-            () = running.ended() => "it ended",
-            () = self.stop.cancelled() => "stopped",
+        let (reason, is_open) = tokio::select! {
+            _ = &mut closed => ("its connection closed", false),
+            () = running.ended() => ("it ended", true),
+            () = session.broken.cancelled() => ("a call found its connection broken", true),
+            () = self.until_silent(session) => ("it does not answer any more", true),
+            () = self.stop.cancelled() => ("stopped", true),
         };
-        // Closing the client closes the child's input.
-        hang_up.cancel();
-        let _ = timeout(HANG_UP_LIMIT, closed).await;
+        session.broken.cancel();
+        if is_open {
+            // Closing the client closes the child's input.
+            hang_up.cancel();
+            let _ = timeout(HANG_UP_LIMIT, closed).await;
+        }
         ended(reason.into(), running).await
+    }
+
+    /// Waits until a call was not answered in time and the server does not even list its tools.
+    async fn until_silent(&self, session: &Session) {
+        loop {
+            session.doubted.notified().await;
+            if call::list(&session.peer, &self.settings.name, Trust::Ours, PROBE_LIMIT).await.is_err() {
+                return;
+            }
+        }
     }
 }
 
@@ -236,12 +271,13 @@ async fn open(
     // The client's own cache knows no users: what it kept for one it would hand to another.
     peer.set_response_cache_config(ClientCacheConfig::disabled()).await;
     let tools = call::list(&peer, &settings.name, Trust::Ours, START_LIMIT).await?;
-    Ok((client, Session { peer, tools }))
+    let session = Session { peer, tools, broken: CancellationToken::new(), doubted: Arc::default() };
+    Ok((client, session))
 }
 
 /// Doubles the delay while a server dies soon after each start.
 fn delay_after(life: Duration, last: Duration) -> Duration {
-    if life >= HEALTHY_LIFE { FIRST_DELAY } else { (last * 2).min(LONGEST_DELAY) }
+    if life >= HEALTHY_LIFE { FIRST_DELAY } else { (last * 2).clamp(FIRST_DELAY, LONGEST_DELAY) }
 }
 
 #[cfg(test)]
@@ -250,14 +286,14 @@ mod tests {
 
     #[test]
     fn a_server_that_dies_at_every_start_is_started_ever_more_rarely() {
-        let mut delay = FIRST_DELAY;
+        let mut delay = Duration::ZERO;
         let delays: Vec<u128> = (0..10)
             .map(|_| {
                 delay = delay_after(Duration::from_millis(5), delay);
                 delay.as_millis()
             })
             .collect();
-        assert_eq!(delays, [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000]);
+        assert_eq!(delays, [100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000]);
         assert_eq!(delay_after(HEALTHY_LIFE, delay), FIRST_DELAY);
     }
 }

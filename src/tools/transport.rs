@@ -12,15 +12,16 @@ use std::{
 use rmcp::{RoleClient, transport::async_rw::AsyncRwTransport};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
-    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader, DuplexStream},
+    process::{Child, ChildStderr, ChildStdin, Command},
     time::timeout,
 };
 
+use super::lines::{self, LINE_LIMIT};
 use crate::shutdown::Shutdown;
 
-/// The longest line that a child may send, in bytes; a longer one is dropped.
-const LINE_LIMIT: usize = 1024 * 1024;
+/// How much a child may say ahead of us, in bytes.
+const AHEAD: usize = 64 * 1024;
 
 /// The longest piece of a child's log that becomes one line of ours, in bytes.
 const LOG_LINE_LIMIT: u64 = 4 * 1024;
@@ -40,7 +41,7 @@ pub struct ServerCommand {
 }
 
 /// The pipes of a child, for the MCP client.
-pub(super) type Pipes = AsyncRwTransport<RoleClient, ChildStdout, ChildStdin>;
+pub(super) type Pipes = AsyncRwTransport<RoleClient, DuplexStream, ChildStdin>;
 
 /// A running child. Dropping it kills it.
 pub(super) struct Running {
@@ -71,7 +72,9 @@ pub(super) fn start(
     };
     let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     shutdown.spawn(relay_log(log, Arc::clone(server)));
-    Ok((Running { child, group }, Pipes::new_client(output, input).with_max_line_length(LINE_LIMIT)))
+    let (lines, bounded) = tokio::io::duplex(AHEAD);
+    shutdown.spawn(lines::relay(BufReader::new(output), lines));
+    Ok((Running { child, group }, Pipes::new_client(bounded, input).with_max_line_length(2 * LINE_LIMIT)))
 }
 
 impl Running {

@@ -219,7 +219,7 @@ mod tests {
     }
 
     fn result_of(call: &ToolCall, text: &str) -> Item {
-        Item::Tool(ToolResult { ..ToolResult::without_output(call, CallStatus::Ok, text) })
+        Item::Tool(ToolResult { text: text.into(), ..ToolResult::without_output(call, CallStatus::Ok, "") })
     }
 
     fn calls_only(calls: &[&ToolCall], provider_meta: Option<ProviderMeta>) -> Item {

@@ -1,1 +1,14 @@
-//! Stories with real processes.
+//! Stories with real processes: the service, its task server, a provider on a socket, and what happens to them.
+
+mod conversation;
+mod crash;
+mod follow;
+mod idempotency;
+mod provider;
+mod readers;
+mod rounds;
+mod secrets;
+mod start;
+mod stop;
+mod storage;
+mod tool_server;

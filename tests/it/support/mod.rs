@@ -1,6 +1,7 @@
 //! What tests stand on: a service in this process or as a real one, a scripted model, a scripted provider, a client.
 
 pub mod app;
+pub mod outage;
 pub mod process;
 pub mod provider;
 pub mod redact;
@@ -13,7 +14,7 @@ use parlor::store::Store;
 use parlor_db::Migrations;
 
 /// How long anything may take that a test waits for. Reached only when something is broken.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Returns the migrations of both packages: what a fresh database of a test has.
 pub fn migrations() -> Vec<Migrations> {

@@ -1,24 +1,41 @@
 //! The service as a real process: started, spoken to, and ended in every way a process can end.
 
-use std::{process::Stdio, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 use parlor_db::testing::Place;
 use reqwest::{Client, Response};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
+    io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
 };
 
 use super::{soon, stream::Turn};
 
-/// A service process.
+/// A service process. Its log is shown if the test fails.
 pub struct Process {
     child: Child,
     _output: Lines<BufReader<ChildStdout>>,
+    log: PathBuf,
     pub base: String,
     http: Client,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = read(&self.log);
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!(
+                "--- the end of the service's log\n{}",
+                lines[lines.len().saturating_sub(25)..].join("\n")
+            );
+        }
+    }
 }
 
 /// How a process ended.
@@ -50,16 +67,15 @@ pub fn command(place: &Place, settings: &[(&str, &str)]) -> Command {
 impl Process {
     /// Starts a service and waits until it serves.
     pub async fn start(place: &Place, settings: &[(&str, &str)]) -> Self {
-        let mut child = command(place, settings).spawn().expect("the service starts");
+        let log = place.folder().join(format!("{}.log", uuid::Uuid::now_v7()));
+        let file = std::fs::File::create(&log).unwrap();
+        let mut child = command(place, settings).stderr(file).spawn().expect("the service starts");
         let mut output = BufReader::new(child.stdout.take().expect("an output")).lines();
         let hello = soon("the service serves", output.next_line()).await.expect("readable output");
         let Some(base) = hello.as_deref().and_then(|line| line.strip_prefix("Parlor serves on ")) else {
-            let mut log = String::new();
-            let mut errors = child.stderr.take().expect("errors");
-            soon("the log ends", errors.read_to_string(&mut log)).await.expect("a log");
-            panic!("the service did not start: {hello:?}\n{log}");
+            panic!("the service did not start: {hello:?}\n{}", read(&log));
         };
-        Self { base: base.to_owned(), child, _output: output, http: Client::new() }
+        Self { base: base.to_owned(), child, _output: output, log, http: Client::new() }
     }
 
     pub fn id(&self) -> Pid {
@@ -84,14 +100,13 @@ impl Process {
 
     /// Waits until the process has ended.
     pub async fn ended(mut self) -> Ended {
-        let mut log = String::new();
-        let mut errors = self.child.stderr.take().expect("errors");
-        let code = soon("the process ends", async {
-            let (status, read) = tokio::join!(self.child.wait(), errors.read_to_string(&mut log));
-            read.expect("a log");
-            status.expect("a status").code()
-        });
-        Ended { code: code.await, log }
+        let status = soon("the process ends", self.child.wait()).await.expect("a status");
+        Ended { code: status.code(), log: read(&self.log) }
+    }
+
+    /// Returns the log so far.
+    pub fn log(&self) -> String {
+        read(&self.log)
     }
 
     pub async fn get(&self, path: &str) -> Response {
@@ -100,7 +115,7 @@ impl Process {
 
     pub async fn post(&self, path: &str, body: Value) -> reqwest::Result<Response> {
         let url = format!("{}{path}", self.base);
-        soon(path, self.http.post(url).json(&body).timeout(Duration::from_secs(20)).send()).await
+        soon(path, self.http.post(url).json(&body).send()).await
     }
 
     pub async fn read(&self, path: &str) -> Value {
@@ -114,6 +129,10 @@ impl Process {
         assert_eq!(response.status(), 200);
         Turn::of(response)
     }
+}
+
+fn read(log: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned()
 }
 
 /// Runs a service that is expected to end by itself.

@@ -3,7 +3,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use axum::{
@@ -27,6 +31,8 @@ pub enum Act {
     Send(String),
     /// Wait until the test opens the gate.
     Wait(Gate),
+    /// Think for a while, as models do.
+    Pause(Duration),
     /// Say nothing more, ever.
     Hang,
 }
@@ -48,16 +54,38 @@ pub struct Provider {
 struct Room {
     answers: Mutex<VecDeque<Answer>>,
     otherwise: Mutex<Option<Answer>>,
+    answering: Option<fn(&Value) -> Answer>,
     requests: Mutex<Vec<Value>>,
     keys: Mutex<Vec<String>>,
+    hung_up: AtomicUsize,
+}
+
+/// Counts an answer whose client went away before its end.
+struct Unfinished(Arc<Room>, bool);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if self.1 {
+            self.0.hung_up.fetch_add(1, Ordering::SeqCst);
+        }
+    }
 }
 
 impl Provider {
     /// Starts listening.
     pub async fn start() -> Self {
+        Self::listening(Room::default()).await
+    }
+
+    /// Starts listening and answers each request as the function says.
+    pub async fn answering(answering: fn(&Value) -> Answer) -> Self {
+        Self::listening(Room { answering: Some(answering), ..Room::default() }).await
+    }
+
+    async fn listening(room: Room) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let state = Arc::new(Room::default());
+        let state = Arc::new(room);
         let router = Router::new().route("/v1/chat/completions", post(complete)).with_state(state.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, state }
@@ -78,6 +106,11 @@ impl Provider {
     /// Returns the bodies of the requests so far.
     pub fn requests(&self) -> Vec<Value> {
         self.state.requests.lock().unwrap().clone()
+    }
+
+    /// Returns how many answers were not heard to their end.
+    pub fn hung_up(&self) -> usize {
+        self.state.hung_up.load(Ordering::SeqCst)
     }
 
     /// Returns the keys that came with the requests.
@@ -132,6 +165,13 @@ pub fn said(piece: &str) -> String {
     chunk(&json!({"content": piece}))
 }
 
+/// Returns the bytes of a call.
+pub fn call(name: &str, arguments: &Value) -> String {
+    let function = json!({"name": name, "arguments": arguments.to_string()});
+    let call = json!([{"index": 0, "id": format!("call_{name}"), "type": "function", "function": function}]);
+    chunk(&json!({"tool_calls": call}))
+}
+
 /// Returns the bytes that end a reply.
 pub fn finish(reason: &str) -> String {
     let usage = json!({"prompt_tokens": 11, "completion_tokens": 5, "total_tokens": 16});
@@ -149,20 +189,31 @@ async fn complete(State(room): State<Arc<Room>>, headers: HeaderMap, body: Bytes
     let fault = fault(&request);
     let key = headers.get(header::AUTHORIZATION).map(|key| key.to_str().unwrap().to_owned());
     room.keys.lock().unwrap().extend(key);
+    let answered = room.answering.map(|answering| answering(&request));
     room.requests.lock().unwrap().push(request);
     if let Some(fault) = fault {
         let error = json!({"error": {"message": fault, "type": "invalid_request_error"}});
         return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
     }
-    let next = room.answers.lock().unwrap().pop_front();
+    let next = answered.or_else(|| room.answers.lock().unwrap().pop_front());
     let Some(answer) = next.or_else(|| room.otherwise.lock().unwrap().clone()) else {
         return (StatusCode::INTERNAL_SERVER_ERROR, "the script is over").into_response();
     };
-    let acts = stream::iter(answer.acts).then(|act| async move {
+    let mut unfinished = Unfinished(Arc::clone(&room), true);
+    let count = answer.acts.len();
+    let acts = stream::iter(answer.acts.into_iter().enumerate()).map(move |(at, act)| {
+        unfinished.1 = at + 1 < count || matches!(act, Act::Hang);
+        act
+    });
+    let acts = acts.then(|act| async move {
         match act {
             Act::Send(bytes) => Ok::<_, std::convert::Infallible>(Bytes::from(bytes)),
             Act::Wait(gate) => {
                 gate.wait().await;
+                Ok(Bytes::new())
+            }
+            Act::Pause(pause) => {
+                tokio::time::sleep(pause).await;
                 Ok(Bytes::new())
             }
             Act::Hang => std::future::pending().await,

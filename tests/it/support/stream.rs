@@ -41,10 +41,20 @@ impl Turn {
                     return Some(event);
                 }
             }
-            match soon("the next frame", self.bytes.next()).await {
-                Some(Ok(bytes)) => self.take(&bytes),
-                Some(Err(_)) | None => return None,
+            if !self.read_more().await {
+                return None;
             }
+        }
+    }
+
+    /// Reads whatever comes next, events or not. Returns whether anything came.
+    pub async fn read_more(&mut self) -> bool {
+        match soon("the next bytes", self.bytes.next()).await {
+            Some(Ok(bytes)) => {
+                self.take(&bytes);
+                true
+            }
+            Some(Err(_)) | None => false,
         }
     }
 

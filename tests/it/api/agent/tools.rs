@@ -163,7 +163,7 @@ on_both! { migrations();
 
     async fn what_is_wrong_is_told_shortly_however_long_the_wrong_thing_is(place: Place) {
         let app = TestApp::start(&place).await;
-        let long = "x".repeat(200_000);
+        let long = "x".repeat(60_000);
         let name: &'static str = long.clone().leak();
         app.model
             .then(asks([

@@ -53,6 +53,7 @@ on_both! { migrations();
         app.model.then([Step::Hang]).then(says(["Hello"]));
         let mut turn = app.say("ada", "tell").await;
         let mut events = vec![turn.until("run.created").await];
+        eventually("the model is asked", || async { (app.model.asked().len() == 1).then_some(()) }).await;
         cancel(&app, &run_of(&events)).await;
         events.extend(turn.rest().await);
         assert_eq!(names(&events), ["run.created", "run.cancelled"]);

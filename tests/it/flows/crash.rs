@@ -1,0 +1,101 @@
+//! The service is killed: nothing acknowledged is lost, nothing stays open, and the conversation goes on.
+
+use parlor_db::on_both;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::support::{
+    app::conversation_of,
+    eventually, migrations,
+    process::{Process, children},
+    provider::{Act, Answer, Provider, said},
+    stream::{Turn, data, names, text},
+};
+
+async fn messages(service: &Process, conversation: &str) -> Vec<Value> {
+    let page = service.read(&format!("/api/ada/conversations/{conversation}/messages?limit=100")).await;
+    page["data"].as_array().unwrap().clone()
+}
+
+on_both! { migrations();
+    async fn a_run_that_was_killed_is_interrupted_before_the_service_is_ready(place: Place) {
+        let provider = Provider::start().await;
+        let service = Process::start(&place, &provider.settings()).await;
+        provider.then(Answer::acts([Act::Send(said("Once upon")), Act::Hang]));
+        let mut turn = service.say("ada", "tell me a story", None).await;
+        let created = turn.until("run.created").await;
+        turn.until("message.delta").await;
+        let (run, conversation) = (created.data["run_id"].as_str().unwrap(), conversation_of(std::slice::from_ref(&created)));
+        // The text is saved once a second; that it was is seen in nothing but the database.
+        eventually("the text is saved", || async { saved_text(&place, run).await }).await;
+        service.kill().await;
+
+        let service = Process::start(&place, &provider.settings()).await;
+        let stored = service.read(&format!("/api/ada/runs/{run}")).await;
+        assert_eq!((&stored["status"], &stored["error"]["code"]), (&json!("failed"), &json!("interrupted")));
+        let path = format!("/api/ada/runs/{run}/events");
+        let events = Turn::of(service.get(&path).await).rest().await;
+        assert_eq!(names(&events), ["run.created", "message.completed", "run.failed"]);
+        let ids: Vec<i64> = events.iter().map(|event| event.id).collect();
+        assert_eq!(ids, [1, 10_000_001, 10_000_002], "the end stands above all that a client saw");
+        assert_eq!(data(&events, "message.completed")["content"], "Once upon");
+        let seen = service.get(&format!("{path}?after=57")).await;
+        assert_eq!(names(&Turn::of(seen).rest().await), ["message.completed", "run.failed"]);
+        assert_eq!(service.get(&format!("{path}?after=10000002")).await.status(), 204);
+
+        provider.then(Answer::text(["And so on."]));
+        let next = service.say("ada", "go on", Some(&conversation)).await.rest().await;
+        assert_eq!(text(&next), "And so on.");
+        let roles: Vec<Value> = messages(&service, &conversation).await.iter().map(|m| m["role"].clone()).collect();
+        assert_eq!(roles, ["user", "assistant", "user", "assistant"]);
+    }
+
+    async fn a_call_in_flight_when_it_was_killed_is_in_doubt_and_the_model_is_told(place: Place) {
+        let provider = Provider::start().await;
+        let service = Process::start(&place, &provider.settings()).await;
+        provider.then(Answer::call("add_task", &json!({"title": "milk"})));
+        let child = Pid::from_raw(children(service.id())[0]).unwrap();
+        kill_process(child, Signal::STOP).unwrap();
+        let mut turn = service.say("ada", "add milk", None).await;
+        let created = turn.until("run.created").await;
+        turn.until("tool.started").await;
+        service.kill().await;
+
+        let service = Process::start(&place, &provider.settings()).await;
+        let conversation = conversation_of(&[created]);
+        let stored = messages(&service, &conversation).await;
+        let statuses: Vec<&Value> = stored.iter().map(|message| &message["status"]).collect();
+        assert_eq!(statuses, [&Value::Null, &Value::Null, &json!("unknown")]);
+        provider.then(Answer::text(["Let me look."]));
+        let next = service.say("ada", "well?", Some(&conversation)).await.rest().await;
+        assert_eq!(text(&next), "Let me look.");
+        let told = provider.requests().last().unwrap()["messages"][3]["content"].as_str().unwrap().to_owned();
+        assert!(told.contains("not known"), "{told}");
+    }
+
+    async fn no_task_server_outlives_a_service_that_was_killed(place: Place) {
+        let service = Process::start(&place, &[]).await;
+        let child = children(service.id())[0];
+        service.kill().await;
+        eventually("the task server ends", || async move {
+            let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).ok();
+            let is_dead = stat.is_none_or(|stat| stat.contains(") Z "));
+            is_dead.then_some(())
+        })
+        .await;
+    }
+}
+
+async fn saved_text(place: &parlor_db::testing::Place, run: &str) -> Option<()> {
+    use sea_query::{Alias, Expr, ExprTrait, Query};
+    let db = parlor_db::Db::open(&place.url, 2);
+    let id: uuid::Uuid = run.parse().unwrap();
+    let select = Query::select()
+        .column(Alias::new("partial_text"))
+        .from(Alias::new("runs"))
+        .and_where(Expr::col(Alias::new("id")).eq(id))
+        .to_owned();
+    let found: Option<(Option<String>,)> = db.find(&select).await.unwrap();
+    db.close().await;
+    found?.0.map(drop)
+}

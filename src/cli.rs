@@ -4,7 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "a command line speaks to whoever typed it")]
 
-use std::{fmt::Display, path::PathBuf, process::ExitCode, time::Duration};
+use std::{fmt::Display, process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -102,9 +102,16 @@ fn serve() -> Result<ExitCode, Failure> {
 }
 
 fn mcp_server(launch: Launch, variable: impl Fn(&str) -> Option<String>) -> Result<ExitCode, Failure> {
-    let folder = folder()?;
-    let settings =
-        parlor_tasks::Settings::read(launch, &folder, &variable).map_err(|faults| list(&faults))?;
+    let folder = config::folder().map_err(|faults| Failure::Configuration(faults.to_string()))?;
+    let settings = match launch {
+        // The service hands over all there is to know; no file is looked at.
+        Launch::Supervised => parlor_tasks::Settings::read(launch, &folder, &variable),
+        Launch::Alone => {
+            let source = Source::of_process(&folder);
+            parlor_tasks::Settings::read(launch, &folder, |name| source.get(name))
+        }
+    };
+    let settings = settings.map_err(|faults| list(&faults))?;
     let filter = variable("RUST_LOG").filter(|filter| !filter.is_empty()).unwrap_or_else(|| "info".into());
     telemetry::init(&telemetry::Settings { format: Format::Text, filter }).map_err(runtime)?;
     on_runtime(async move {
@@ -213,10 +220,6 @@ fn on_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> Result<Ex
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(GOODBYE);
     done.map_err(Failure::Runtime)
-}
-
-fn folder() -> Result<PathBuf, Failure> {
-    std::env::current_dir().map_err(|error| Failure::Configuration(format!("the working folder: {error}")))
 }
 
 fn list(faults: &[impl Display]) -> Failure {

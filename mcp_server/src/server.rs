@@ -64,7 +64,7 @@ impl TaskServer {
         let key = call_key(meta)?;
         match Request::parse(tool, arguments)? {
             Request::List(filter) => {
-                Ok(Answer::Listed(self.store.list(&user, &filter).await.map_err(refuse)?))
+                Ok(Answer::listed(self.store.list(&user, &filter).await.map_err(refuse)?))
             }
             Request::Change(deed, change) => {
                 let arguments = ArgumentsHash::of(arguments);

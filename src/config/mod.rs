@@ -23,7 +23,10 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 
-use std::{env, path::Path};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 pub use address::Host;
 pub use agent::Agent;
@@ -67,10 +70,13 @@ pub struct Config {
 
 /// Reads the configuration from the environment and the `.env` of the working folder.
 pub fn read() -> Result<(Config, Report), Faults> {
-    match env::current_dir() {
-        Ok(folder) => from_source(&Source::of_process(&folder), &folder),
-        Err(error) => Err(Faults::one(Fault::unusable("the working folder", error))),
-    }
+    let folder = folder()?;
+    from_source(&Source::of_process(&folder), &folder)
+}
+
+/// Returns the working folder, which relative paths count from.
+pub fn folder() -> Result<PathBuf, Faults> {
+    env::current_dir().map_err(|error| Faults::one(Fault::unusable("the working folder", error)))
 }
 
 /// Reads the configuration from a source; relative paths count from `folder`, which is absolute.

@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use super::{Principal, ToolCall};
 
+/// The longest fault of an argument that repeats its value, in bytes.
+const LONGEST_FAULT: usize = 300;
+
 /// A tool that a server offers.
 #[derive(Clone, Debug)]
 pub struct Tool {
@@ -49,14 +52,19 @@ impl ToolSchema {
         &self.document
     }
 
-    /// Lists what is wrong with the arguments, in words that a model can act on; at most five faults.
+    /// Lists what is wrong with the arguments, in words that a model can act on; at most five faults. A long value is
+    /// not repeated.
     pub fn faults(&self, arguments: &Map<String, Value>) -> Vec<String> {
         let arguments = Value::Object(arguments.clone());
         let faults = self.validator.iter_errors(&arguments).take(5);
         faults
-            .map(|fault| match fault.instance_path().to_string() {
-                path if path.is_empty() => fault.to_string(),
-                path => format!("{}: {fault}", path.trim_start_matches('/')),
+            .map(|fault| {
+                let full = fault.to_string();
+                let told = if full.len() > LONGEST_FAULT { fault.masked().to_string() } else { full };
+                match fault.instance_path().to_string() {
+                    path if path.is_empty() => told,
+                    path => format!("{}: {told}", path.trim_start_matches('/')),
+                }
             })
             .collect()
     }

@@ -9,7 +9,7 @@ use axum::{
 
 use super::{App, fields::Fields, params::Params, problem::Problem, query::Query};
 use crate::{
-    domain::{ConversationId, Principal, Role, Title},
+    domain::{ConversationId, Principal, Role},
     store::{ConversationEdit, Deleted, ItemPage},
     wire::{ConversationOut, MessageOut, PageOut},
 };
@@ -38,7 +38,7 @@ pub(super) async fn create(
     principal: Principal,
     mut fields: Fields,
 ) -> Result<Response, Problem> {
-    let title = title(&mut fields);
+    let title = fields.title("title");
     fields.finish()?;
     let made = app.store.create_conversation(&principal.user, title).await?;
     let location = format!("/api/{}/conversations/{}", principal.user, made.id);
@@ -63,7 +63,7 @@ pub(super) async fn edit(
     params: Params,
     mut fields: Fields,
 ) -> Result<Json<ConversationOut>, Problem> {
-    let title = title(&mut fields);
+    let title = fields.title("title");
     if title.is_none() {
         fields.fault("title", "is required");
     }
@@ -114,17 +114,6 @@ pub(super) async fn messages(
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next_cursor = found.last().filter(|_| has_more).map(|last| last.position.to_string());
     Ok(Json(PageOut { data: found.into_iter().map(|item| MessageOut::new(id, item)).collect(), next_cursor }))
-}
-
-fn title(fields: &mut Fields) -> Option<Title> {
-    let text = fields.text("title")?;
-    match Title::parse(&text) {
-        Ok(title) => Some(title),
-        Err(error) => {
-            fields.fault("title", error.to_string());
-            None
-        }
-    }
 }
 
 fn roles(query: &Query) -> Result<Vec<Role>, Problem> {

@@ -15,6 +15,7 @@ use super::{
     App,
     problem::{FieldFault, Problem},
 };
+use crate::domain::Title;
 
 /// How long the body of a request may take.
 const BODY_LIMIT: Duration = Duration::from_secs(15);
@@ -109,6 +110,15 @@ impl Fields {
             return self.wrong(field, format!("must be at most {most} characters"));
         }
         Some(text)
+    }
+
+    /// Reads a title, of a conversation or a task: the rules are the same.
+    pub(super) fn title(&mut self, field: &str) -> Option<Title> {
+        let text = self.text(field)?;
+        match Title::parse(&text) {
+            Ok(title) => Some(title),
+            Err(error) => self.wrong(field, error.to_string()),
+        }
     }
 
     /// Reads a truth value.

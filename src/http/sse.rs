@@ -7,8 +7,8 @@ use axum::{
     http::{HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use futures_util::{Stream, StreamExt, stream};
-use tokio::time::timeout;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio_stream::{Stream, StreamExt, once};
 
 use crate::{
     domain::Event,
@@ -31,32 +31,24 @@ pub(super) fn native(heard: Listening, heartbeat: Duration) -> Response {
         }
         frame
     });
-    let first = stream::iter([wire::RETRY.to_owned()]);
-    answer("text/event-stream", with_heartbeat(first.chain(frames).boxed(), heartbeat))
+    answer("text/event-stream", with_heartbeat(once(wire::RETRY.to_owned()).chain(frames), heartbeat))
 }
 
 /// Answers with the text of a run in the simple events of older clients.
 pub(super) fn simple(heard: Listening, heartbeat: Duration) -> Response {
     let mut simple = Simple::new(Wrapping::Events);
-    let frames = heard.map(move |(_, event)| simple.render(&event)).filter(|frame| {
-        let is_something = !frame.is_empty();
-        async move { is_something }
-    });
-    let first = stream::iter([wire::RETRY.to_owned()]);
-    answer("text/event-stream", with_heartbeat(first.chain(frames).boxed(), heartbeat))
+    let frames = heard.map(move |(_, event)| simple.render(&event)).filter(|frame| !frame.is_empty());
+    answer("text/event-stream", with_heartbeat(once(wire::RETRY.to_owned()).chain(frames), heartbeat))
 }
 
 /// Answers with the bare text of a run as it is typed.
 pub(super) fn plain(heard: Listening) -> Response {
     let mut simple = Simple::new(Wrapping::Bare);
-    let pieces = heard.map(move |(_, event)| simple.render(&event)).filter(|piece| {
-        let is_something = !piece.is_empty();
-        async move { is_something }
-    });
-    answer("text/plain; charset=utf-8", pieces.boxed())
+    let pieces = heard.map(move |(_, event)| simple.render(&event)).filter(|piece| !piece.is_empty());
+    answer("text/plain; charset=utf-8", pieces)
 }
 
-fn answer(content_type: &'static str, frames: Pin<Box<dyn Stream<Item = String> + Send>>) -> Response {
+fn answer(content_type: &'static str, frames: impl Stream<Item = String> + Send + 'static) -> Response {
     let body = Body::from_stream(frames.map(|frame| Ok::<_, std::convert::Infallible>(Bytes::from(frame))));
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
@@ -69,17 +61,13 @@ fn answer(content_type: &'static str, frames: Pin<Box<dyn Stream<Item = String> 
 /// Puts a comment into every silence of the given length. Dropping the stream drops what it listens to, and nothing
 /// else.
 fn with_heartbeat(
-    frames: Pin<Box<dyn Stream<Item = String> + Send>>,
+    frames: impl Stream<Item = String> + Send + 'static,
     every: Duration,
-) -> Pin<Box<dyn Stream<Item = String> + Send>> {
-    stream::unfold(frames, move |mut frames| async move {
-        match timeout(every, frames.next()).await {
-            Ok(Some(frame)) => Some((frame, frames)),
-            Ok(None) => None,
-            Err(_silence) => Some((wire::HEARTBEAT.to_owned(), frames)),
-        }
-    })
-    .boxed()
+) -> impl Stream<Item = String> + Send + 'static {
+    let mut silence = interval_at(Instant::now() + every, every);
+    // A client that reads nothing for a while gets one comment after that, not one for each silence it slept through.
+    silence.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    frames.timeout_repeating(silence).map(|frame| frame.unwrap_or_else(|_silence| wire::HEARTBEAT.to_owned()))
 }
 
 #[cfg(test)]
@@ -88,11 +76,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn every_silence_is_broken_by_a_comment_and_nothing_is_lost_by_it() {
-        let frames = stream::unfold(0_u8, |count| async move {
+        let frames = futures_util::stream::unfold(0_u8, |count| async move {
             tokio::time::sleep(Duration::from_secs(40)).await;
             (count < 2).then(|| (format!("frame {count}"), count + 1))
         });
-        let heard: Vec<String> = with_heartbeat(frames.boxed(), Duration::from_secs(15)).collect().await;
+        let heard: Vec<String> = with_heartbeat(frames, Duration::from_secs(15)).collect().await;
         let comment = wire::HEARTBEAT;
         assert_eq!(heard, [comment, comment, "frame 0", comment, comment, "frame 1", comment, comment]);
     }

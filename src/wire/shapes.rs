@@ -1,7 +1,5 @@
 //! The shapes of the contract, section 3. They only ever grow.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -78,21 +76,6 @@ struct AnswerOut {
     duration_ms: Option<u64>,
 }
 
-/// A call with its answer.
-#[derive(Clone, Debug, Serialize)]
-pub struct ToolCallOut {
-    call_id: CallId,
-    message_id: ItemId,
-    server: String,
-    name: String,
-    arguments: Map<String, Value>,
-    status: &'static str,
-    is_error: bool,
-    result: Value,
-    truncated: bool,
-    duration_ms: Option<u64>,
-}
-
 /// A run.
 #[derive(Clone, Debug, Serialize)]
 pub struct RunOut {
@@ -139,18 +122,6 @@ pub struct UsageOut {
 pub struct NoticeOut {
     code: &'static str,
     message: String,
-}
-
-/// A whole turn in one answer.
-#[derive(Clone, Debug, Serialize)]
-pub struct ChatOut {
-    run_id: RunId,
-    conversation_id: ConversationId,
-    status: &'static str,
-    message: Option<MessageOut>,
-    tool_calls: Vec<ToolCallOut>,
-    notices: Vec<NoticeOut>,
-    usage: UsageOut,
 }
 
 /// A task, as the task server describes it.
@@ -272,60 +243,6 @@ impl From<Notice> for NoticeOut {
     fn from(notice: Notice) -> Self {
         Self { code: notice.code.as_str(), message: notice.message }
     }
-}
-
-impl ChatOut {
-    /// Joins a finished run, the items that it wrote and the notices that were heard into one answer.
-    pub fn new(run: &Run, items: Vec<Recorded>, notices: Vec<Notice>) -> Self {
-        let tool_calls = calls_with_answers(&items);
-        let last = items.into_iter().rev().find(|recorded| is_spoken(&recorded.item));
-        Self {
-            run_id: run.id,
-            conversation_id: run.conversation_id,
-            status: run.status.as_str(),
-            message: last.map(|recorded| MessageOut::new(run.conversation_id, recorded)),
-            tool_calls,
-            notices: notices.into_iter().map(NoticeOut::from).collect(),
-            usage: run.usage.into(),
-        }
-    }
-}
-
-fn is_spoken(item: &Item) -> bool {
-    match item {
-        Item::Assistant(reply) => !reply.text.is_empty(),
-        Item::User(_) | Item::Tool(_) => false,
-    }
-}
-
-fn calls_with_answers(items: &[Recorded]) -> Vec<ToolCallOut> {
-    let mut asked: HashMap<CallId, (ItemId, Map<String, Value>)> = HashMap::new();
-    let mut calls = Vec::new();
-    for recorded in items {
-        match &recorded.item {
-            Item::User(_) => {}
-            Item::Assistant(reply) => {
-                asked.extend(reply.calls.iter().map(|call| (call.id, (recorded.id, call.arguments.clone()))));
-            }
-            Item::Tool(result) => {
-                let (message_id, arguments) =
-                    asked.remove(&result.call_id).unwrap_or((recorded.id, Map::new()));
-                calls.push(ToolCallOut {
-                    call_id: result.call_id,
-                    message_id,
-                    server: result.server.clone(),
-                    name: result.name.clone(),
-                    arguments,
-                    status: result.status.as_str(),
-                    is_error: result.status.is_error(),
-                    result: result.result.clone(),
-                    truncated: result.truncated,
-                    duration_ms: result.duration_ms,
-                });
-            }
-        }
-    }
-    calls
 }
 
 /// Writes a time as RFC 3339 in UTC with `Z`.

@@ -9,6 +9,10 @@ use serde_json::Value;
 use super::{Deed, Refusal, schemas::nullable};
 use crate::task::{Page, Priority, Status, Task};
 
+/// The most JSON of the tasks in one list, in bytes. Hosts keep only so much of an answer (ours 64 KiB) and cut what is
+/// longer, so that it is no JSON any more. A single task is always smaller.
+const LIST_BYTES: usize = 48 * 1024;
+
 /// The outcome of a call that did what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
@@ -61,6 +65,21 @@ pub(crate) struct ListOut {
 }
 
 impl Answer {
+    /// Lists a page, or as much of it as one answer may hold; the rest follows behind `next_after`.
+    pub(crate) fn listed(mut page: Page) -> Self {
+        let mut bytes = 0_usize;
+        let fits = |task: &&Task| {
+            bytes = bytes.saturating_add(bytes_of(task));
+            bytes <= LIST_BYTES
+        };
+        let fitting = page.tasks.iter().take_while(fits).count().max(1);
+        if fitting < page.tasks.len() {
+            page.tasks.truncate(fitting);
+            page.next_after = page.tasks.last().map(|task| task.number);
+        }
+        Self::Listed(page)
+    }
+
     /// Makes the result that is sent.
     pub(crate) fn into_result(self) -> Result<CallToolResult, serde_json::Error> {
         let text = self.sentence();
@@ -98,6 +117,10 @@ impl Refusal {
         let json: Value = serde_json::to_value(&self)?;
         Ok(result(CallToolResult::structured_error(json), self.message))
     }
+}
+
+fn bytes_of(task: &Task) -> usize {
+    serde_json::to_string(&TaskOut::from(task.clone())).map_or(usize::MAX, |json| json.len())
 }
 
 fn result(mut result: CallToolResult, text: String) -> CallToolResult {

@@ -2,4 +2,5 @@
 
 mod ends;
 mod failures;
+mod limits;
 mod tools;

@@ -38,8 +38,14 @@ on_both! { migrations();
             .then(says(["Done."]));
         let events = app.ask("ada", "add milk and bread").await;
         let expected = [
-            "run.created", "tool.started", "tool.completed", "tool.started", "tool.completed", "message.delta",
-            "message.completed", "run.completed",
+            "run.created",
+            "tool.started",
+            "tool.completed",
+            "tool.started",
+            "tool.completed",
+            "message.delta",
+            "message.completed",
+            "run.completed",
         ];
         assert_eq!(names(&events), expected);
     }

@@ -43,7 +43,8 @@ on_both! { migrations();
           "updated_at": "<time>"
         }
         "#); }
-        let renamed: Value = app.patch(&location, json!({"title": "Groceries 🥕"})).await.json().await.unwrap();
+        let renamed: Value =
+            app.patch(&location, json!({"title": "Groceries 🥕"})).await.json().await.unwrap();
         assert_eq!(renamed["title"], "Groceries 🥕");
         assert_eq!(renamed["created_at"], conversation["created_at"]);
         assert!(renamed["updated_at"].as_str() >= conversation["updated_at"].as_str());
@@ -61,14 +62,16 @@ on_both! { migrations();
         let app = TestApp::start(&place).await;
         let conversation = made(&app, "ada", json!({"title": "Kept"})).await;
         let too_long = "ñ".repeat(201);
-        let bad = [json!(""), json!(" \n"), json!(too_long), json!("a\0b"), json!("a\nb"), json!(5), json!(["a"])];
+        let bad =
+            [json!(""), json!(" \n"), json!(too_long), json!("a\0b"), json!("a\nb"), json!(5), json!(["a"])];
         for title in bad {
             for response in [
                 app.post("/api/ada/conversations", json!({"title": title})).await,
                 app.patch(&path("ada", &conversation), json!({"title": title})).await,
             ] {
                 let (status, _, body) = problem(response).await;
-                let named: Vec<&Value> = body["errors"].as_array().unwrap().iter().map(|e| &e["field"]).collect();
+                let named: Vec<&Value> =
+                    body["errors"].as_array().unwrap().iter().map(|e| &e["field"]).collect();
                 assert_eq!((status, &named[0]), (422, &&json!("title")), "{title}");
             }
         }
@@ -85,7 +88,11 @@ on_both! { migrations();
         let app = TestApp::start(&place).await;
         let long = "äöü ".repeat(30);
         let sixty: String = long.chars().take(60).collect();
-        let table = [("Buy milk\nand bread", "Buy milk"), ("\n\n  Hello  \nAda", "Hello"), (long.as_str(), sixty.trim_end())];
+        let table = [
+            ("Buy milk\nand bread", "Buy milk"),
+            ("\n\n  Hello  \nAda", "Hello"),
+            (long.as_str(), sixty.trim_end()),
+        ];
         for (message, title) in table {
             app.model.then(says(["Yes."])).then(says(["No."]));
             let conversation = conversation_of(&app.ask("ada", message).await);

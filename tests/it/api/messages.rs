@@ -108,11 +108,14 @@ on_both! { migrations();
         let app = TestApp::start(&place).await;
         let (path, events) = talk(&app).await;
         let page = app.read(&path).await;
-        let stored: Vec<&Value> = page["data"].as_array().unwrap().iter().filter(|m| m["role"] == "tool").collect();
+        let stored: Vec<&Value> =
+            page["data"].as_array().unwrap().iter().filter(|m| m["role"] == "tool").collect();
         let told: Vec<&Event> = events.iter().filter(|event| event.name == "tool.completed").collect();
         assert_eq!((stored.len(), told.len()), (2, 2));
         for (message, event) in stored.iter().zip(&told) {
-            for field in ["call_id", "server", "name", "status", "is_error", "result", "truncated", "duration_ms"] {
+            for field in
+                ["call_id", "server", "name", "status", "is_error", "result", "truncated", "duration_ms"]
+            {
                 assert_eq!(message[field], event.data[field], "{field}");
             }
         }
@@ -128,15 +131,21 @@ on_both! { migrations();
         let (path, _) = talk(&app).await;
         assert_eq!(positions(&app.read(&path).await), (1..=9).collect::<Vec<_>>());
         assert_eq!(positions(&app.read(&format!("{path}?order=asc")).await), (1..=9).collect::<Vec<_>>());
-        assert_eq!(positions(&app.read(&format!("{path}?order=desc")).await), (1..=9).rev().collect::<Vec<_>>());
+        assert_eq!(
+            positions(&app.read(&format!("{path}?order=desc")).await),
+            (1..=9).rev().collect::<Vec<_>>()
+        );
     }
 
     async fn roles_choose_what_is_shown(place: Place) {
         let app = TestApp::start(&place).await;
         let (path, _) = talk(&app).await;
         let table: [(&str, &[i64]); 5] = [
-            ("user", &[1, 3, 8]), ("tool", &[5, 6]), ("user,assistant", &[1, 2, 3, 4, 7, 8, 9]),
-            ("tool,user&order=desc", &[8, 6, 5, 3, 1]), ("", &[1, 2, 3, 4, 5, 6, 7, 8, 9]),
+            ("user", &[1, 3, 8]),
+            ("tool", &[5, 6]),
+            ("user,assistant", &[1, 2, 3, 4, 7, 8, 9]),
+            ("tool,user&order=desc", &[8, 6, 5, 3, 1]),
+            ("", &[1, 2, 3, 4, 5, 6, 7, 8, 9]),
         ];
         for (roles, expected) in table {
             let shown = positions(&app.read(&format!("{path}?roles={roles}")).await);
@@ -163,8 +172,13 @@ on_both! { migrations();
         let app = TestApp::start(&place).await;
         let (path, _) = talk(&app).await;
         let table = [
-            ("roles=system", "roles"), ("roles=user,,robot", "roles"), ("order=up", "order"), ("limit=0", "limit"),
-            ("limit=101", "limit"), ("cursor=x", "cursor"), ("cursor=9999999999999999999999", "cursor"),
+            ("roles=system", "roles"),
+            ("roles=user,,robot", "roles"),
+            ("order=up", "order"),
+            ("limit=0", "limit"),
+            ("limit=101", "limit"),
+            ("cursor=x", "cursor"),
+            ("cursor=9999999999999999999999", "cursor"),
         ];
         for (query, field) in table {
             let (status, _, body) = problem(app.get(&format!("{path}?{query}")).await).await;

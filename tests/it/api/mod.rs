@@ -3,5 +3,8 @@
 mod agent;
 mod chat;
 mod conversations;
+mod health;
 mod messages;
+mod problems;
 mod runs;
+mod tasks;

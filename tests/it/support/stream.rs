@@ -20,13 +20,15 @@ pub struct Event {
 pub struct Turn {
     bytes: Pin<Box<dyn Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
     raw: String,
+    /// The beginning of a character whose end has not arrived.
+    begun: Vec<u8>,
     unread: usize,
 }
 
 impl Turn {
     pub fn of(response: Response) -> Self {
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self { bytes: Box::pin(response.bytes_stream()), raw: String::new(), unread: 0 }
+        Self { bytes: Box::pin(response.bytes_stream()), raw: String::new(), begun: Vec::new(), unread: 0 }
     }
 
     /// Reads the next event; nothing after the last one.
@@ -49,11 +51,26 @@ impl Turn {
     pub async fn read_more(&mut self) -> bool {
         match soon("the next bytes", self.bytes.next()).await {
             Some(Ok(bytes)) => {
-                self.raw.push_str(std::str::from_utf8(&bytes).expect("whole characters"));
+                self.take(&bytes);
                 true
             }
             Some(Err(_)) | None => false,
         }
+    }
+
+    /// Takes bytes as the network cuts them, be it in the middle of a character.
+    fn take(&mut self, bytes: &[u8]) {
+        self.begun.extend(bytes);
+        let whole = match std::str::from_utf8(&self.begun) {
+            Ok(text) => text.len(),
+            Err(error) => {
+                assert!(error.error_len().is_none(), "the stream is UTF-8");
+                error.valid_up_to()
+            }
+        };
+        let rest = self.begun.split_off(whole);
+        self.raw.push_str(std::str::from_utf8(&self.begun).expect("whole characters"));
+        self.begun = rest;
     }
 
     /// Reads until an event of this name.

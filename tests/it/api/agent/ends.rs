@@ -45,7 +45,10 @@ on_both! { migrations();
             Step::RunOut,
         ]);
         let events = app.ask("ada", "tell").await;
-        assert_eq!(names(&events), ["run.created", "message.delta", "notice", "message.completed", "run.completed"]);
+        assert_eq!(
+            names(&events),
+            ["run.created", "message.delta", "notice", "message.completed", "run.completed"]
+        );
         assert_eq!(data(&events, "notice")["code"], "reply_truncated");
         let end = data(&events, "message.completed");
         assert_eq!((&end["content"], &end["incomplete"]), (&json!("Once upon a"), &json!(true)));
@@ -66,8 +69,12 @@ on_both! { migrations();
         let app = TestApp::start(&place).await;
         app.model.then([Step::Say("Once".into()), Step::RunOut]);
         let answer = app.chat_json("ada", json!({"message": "tell"})).await;
-        assert_eq!((&answer["status"], &answer["message"]["incomplete"]), (&json!("completed"), &json!(true)));
-        let codes: Vec<&Value> = answer["notices"].as_array().unwrap().iter().map(|notice| &notice["code"]).collect();
+        assert_eq!(
+            (&answer["status"], &answer["message"]["incomplete"]),
+            (&json!("completed"), &json!(true))
+        );
+        let codes: Vec<&Value> =
+            answer["notices"].as_array().unwrap().iter().map(|notice| &notice["code"]).collect();
         assert_eq!(codes, ["reply_truncated"]);
     }
 
@@ -90,14 +97,23 @@ on_both! { migrations();
             .then(says(["Nothing to do."]));
         let events = app.ask("ada", "what is there?").await;
         let expected = [
-            "run.created", "message.delta", "message.completed", "tool.started", "tool.completed", "message.delta",
-            "message.completed", "run.completed",
+            "run.created",
+            "message.delta",
+            "message.completed",
+            "tool.started",
+            "tool.completed",
+            "message.delta",
+            "message.completed",
+            "run.completed",
         ];
         assert_eq!(names(&events), expected);
         let started = data(&events, "tool.started");
         assert_eq!(started["message_id"], data(&events, "message.completed")["message_id"]);
         let messages = app.messages("ada", &conversation_of(&events)).await;
         assert_eq!(messages[1]["tool_calls"][0]["call_id"], started["call_id"]);
-        assert_eq!((&messages[1]["content"], &messages[3]["content"]), (&json!("Let me see."), &json!("Nothing to do.")));
+        assert_eq!(
+            (&messages[1]["content"], &messages[3]["content"]),
+            (&json!("Let me see."), &json!("Nothing to do."))
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use parlor::domain::ModelErrorKind;
 use parlor_db::on_both;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{
     app::{TestApp, conversation_of, run_of},
@@ -67,10 +67,15 @@ on_both! { migrations();
             let again = app.say_in("ada", &conversation, "go on").await.rest().await;
             assert_eq!(text(&again), "Whole.");
             let messages = app.messages("ada", &conversation).await;
-            let told: Vec<_> = messages.iter().map(|message| (&message["content"], &message["incomplete"])).collect();
-            let (null, no, yes) = (json!(null), json!(false), json!(true));
-            let expected = [("hi", &null), ("Half", &yes), ("go on", &null), ("Whole.", &no)];
-            assert_eq!(told, expected.map(|(text, flag)| (json!(text), flag)).iter().map(|(text, flag)| (text, *flag)).collect::<Vec<_>>());
+            let told: Vec<Value> =
+                messages.iter().map(|message| json!([message["content"], message["incomplete"]])).collect();
+            let expected = [
+                json!(["hi", null]),
+                json!(["Half", true]),
+                json!(["go on", null]),
+                json!(["Whole.", false]),
+            ];
+            assert_eq!(told, expected);
         }
     }
 

@@ -27,7 +27,10 @@ on_both! { migrations();
         let events = app.ask("ada", "drop it").await;
         assert_eq!(names(&events), [&REFUSED[..], &["run.completed"]].concat());
         let end = data(&events, "tool.completed");
-        assert_eq!((&end["status"], &end["is_error"], &end["server"]), (&json!("invalid"), &json!(true), &json!("")));
+        assert_eq!(
+            (&end["status"], &end["is_error"], &end["server"]),
+            (&json!("invalid"), &json!(true), &json!(""))
+        );
         let expected = "There is no tool `drop_table`. Available tools: add_task, list_tasks, complete_task, \
                         delete_task, update_task, set_priority.";
         assert_eq!(end["result"], expected);
@@ -78,7 +81,9 @@ on_both! { migrations();
             let statuses: Vec<&Value> = outcomes(&events).into_iter().map(|(status, _)| status).collect();
             assert_eq!(statuses, ["invalid", "invalid", "invalid"], "{name}");
         }
-        app.model.then(asks([("delete_task", json!({"number": 1})), ("list_tasks", json!({}))])).then(says(["None."]));
+        app.model
+            .then(asks([("delete_task", json!({"number": 1})), ("list_tasks", json!({}))]))
+            .then(says(["None."]));
         let events = app.ask("ada", "delete the first task").await;
         assert_eq!(outcomes(&events)[0].1["code"], "task_not_found");
         assert_eq!(outcomes(&events)[1].1["tasks"], json!([]));
@@ -103,7 +108,10 @@ on_both! { migrations();
         let title = "'; DROP TABLE tasks; -- %s {0} \" <script>";
         app.model
             .then(asks([("add_task", json!({"title": title})), ("list_tasks", json!({"search": "%"}))]))
-            .then(asks([("complete_task", json!({"title_contains": "'; DROP"})), ("list_tasks", json!({"search": "_"}))]))
+            .then(asks([
+                ("complete_task", json!({"title_contains": "'; DROP"})),
+                ("list_tasks", json!({"search": "_"})),
+            ]))
             .then(says(["Done."]));
         let events = app.ask("ada", "add it").await;
         let found = outcomes(&events);
@@ -120,10 +128,57 @@ on_both! { migrations();
         for (pair, title) in calls.chunks(2).zip(titles) {
             assert_eq!((pair[0].name.as_str(), pair[1].name.as_str()), ("tool.started", "tool.completed"));
             assert_eq!(pair[0].data["call_id"], pair[1].data["call_id"]);
-            assert_eq!((&pair[0].data["arguments"]["title"], &pair[1].data["result"]["task"]["title"]), (&json!(title), &json!(title)));
+            assert_eq!(
+                (&pair[0].data["arguments"]["title"], &pair[1].data["result"]["task"]["title"]),
+                (&json!(title), &json!(title))
+            );
         }
-        let numbers: Vec<i64> = outcomes(&events).iter().map(|(_, result)| result["task"]["number"].as_i64().unwrap()).collect();
+        let numbers: Vec<i64> =
+            outcomes(&events).iter().map(|(_, result)| result["task"]["number"].as_i64().unwrap()).collect();
         assert_eq!(numbers, [1, 2, 3, 4, 5]);
     }
 
+    async fn a_list_that_is_too_long_comes_in_parts(place: Place) {
+        let app = TestApp::start(&place).await;
+        for at in 1..=10 {
+            let body = json!({"title": format!("Number {at}"), "description": "😀".repeat(4_000)});
+            assert_eq!(app.post("/api/ada/tasks", body).await.status(), 201);
+        }
+        app.model
+            .then(asks([("list_tasks", json!({})), ("list_tasks", json!({"after": 3}))]))
+            .then(says(["Many."]));
+        let events = app.ask("ada", "list").await;
+        for (result, first) in outcomes(&events).into_iter().map(|(_, result)| result).zip([1, 4]) {
+            let numbers: Vec<i64> = result["tasks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|task| task["number"].as_i64().unwrap())
+                .collect();
+            assert_eq!(numbers, [first, first + 1, first + 2], "a host keeps 64 KiB of a result");
+            assert_eq!((&result["next_after"], &result["total"]), (&json!(first + 2), &json!(10)));
+        }
+        assert_eq!(data(&events, "tool.completed")["truncated"], false);
+    }
+
+    async fn what_is_wrong_is_told_shortly_however_long_the_wrong_thing_is(place: Place) {
+        let app = TestApp::start(&place).await;
+        let long = "x".repeat(60_000);
+        let name: &'static str = long.clone().leak();
+        app.model
+            .then(asks([
+                ("add_task", json!({"title": long})),
+                ("add_task", json!({name: 1})),
+                (name, json!({})),
+            ]))
+            .then(says(["Sorry."]));
+        let events = app.ask("ada", "add it").await;
+        let told: Vec<&str> = outcomes(&events).iter().map(|(_, result)| result.as_str().unwrap()).collect();
+        assert!(
+            told.iter().all(|sentence| sentence.len() <= 2_000),
+            "{:?}",
+            told.iter().map(|s| s.len()).collect::<Vec<_>>()
+        );
+        assert!(told[0].contains("title: value is longer than 200 characters"), "{}", told[0]);
+    }
 }

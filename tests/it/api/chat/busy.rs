@@ -27,7 +27,8 @@ on_both! { migrations();
         gate.open();
         turn.rest().await;
         app.say_in("ada", conversation, "now").await.rest().await;
-        let contents: Vec<_> = app.messages("ada", conversation).await.iter().map(|m| m["content"].clone()).collect();
+        let contents: Vec<_> =
+            app.messages("ada", conversation).await.iter().map(|m| m["content"].clone()).collect();
         assert_eq!(contents, ["count", "One", "now", "Two"]);
     }
 
@@ -35,7 +36,8 @@ on_both! { migrations();
         let app = TestApp::start(&place).await;
         let gate = Gate::closed();
         app.model.then([Step::Wait(gate.clone()), Step::Say("One".into())]);
-        let made: serde_json::Value = app.post("/api/ada/conversations", json!({})).await.json().await.unwrap();
+        let made: serde_json::Value =
+            app.post("/api/ada/conversations", json!({})).await.json().await.unwrap();
         let body = json!({"message": "me", "conversation_id": made["id"]});
         let posts = (0..12).map(|_| app.post("/api/ada/chat", body.clone()));
         let answers = futures_util::future::join_all(posts).await;

@@ -173,8 +173,10 @@ on_both! { migrations();
     async fn the_headers_say_what_was_started_and_keep_proxies_quiet(place: Place) {
         let app = TestApp::start(&place).await;
         app.model.then(says(["Hello"]));
-        let response = app.chat("ada", &[("accept-encoding", "gzip, br, zstd")], json!({"message": "hi"})).await;
-        let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let response =
+            app.chat("ada", &[("accept-encoding", "gzip, br, zstd")], json!({"message": "hi"})).await;
+        let header =
+            |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let (run, conversation) = (header("x-run-id").unwrap(), header("x-conversation-id").unwrap());
         assert!(is_id(&run) && is_id(&conversation) && is_id(&header("x-request-id").unwrap()));
         assert_eq!(header("location"), Some(format!("/api/ada/runs/{run}/events")));

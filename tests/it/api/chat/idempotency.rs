@@ -66,6 +66,20 @@ on_both! { migrations();
         }
     }
 
+    async fn how_the_answer_is_wanted_is_no_part_of_what_is_asked(place: Place) {
+        let app = TestApp::start(&place).await;
+        app.model.then(says(["Hello"]));
+        let first = told(&app, &json!({"message": "hi"})).await;
+        let named = json!({"message": "hi", "stream": false, "timezone": "Asia/Tokyo"});
+        let answer: Value = app.chat("ada", &KEY, named).await.json().await.unwrap();
+        assert_eq!(
+            (&answer["run_id"], &answer["message"]["content"]),
+            (&first[0].data["run_id"], &json!("Hello"))
+        );
+        let plain = app.chat("ada", &[KEY[0], ("accept", "text/plain")], json!({"message": "hi"})).await;
+        assert_eq!(plain.text().await.unwrap(), "Hello");
+    }
+
     async fn a_key_belongs_to_its_user(place: Place) {
         let app = TestApp::start(&place).await;
         app.model.then(says(["Hello, Ada"])).then(says(["Hello, Bob"]));
@@ -85,7 +99,10 @@ on_both! { migrations();
         }
         app.model.then(says(["Hello"]));
         let longest = "k".repeat(255);
-        assert_eq!(app.chat("ada", &[("idempotency-key", &longest)], json!({"message": "hi"})).await.status(), 200);
+        assert_eq!(
+            app.chat("ada", &[("idempotency-key", &longest)], json!({"message": "hi"})).await.status(),
+            200
+        );
     }
 
     async fn a_refused_request_leaves_the_key_free(place: Place) {

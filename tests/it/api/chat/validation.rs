@@ -93,7 +93,8 @@ on_both! { migrations();
     async fn what_is_configured_may_also_be_named(place: Place) {
         let app = TestApp::start(&place).await;
         app.model.then(says(["Hello"]));
-        let body = json!({"message": "hi", "provider": "custom", "model": "scripted", "conversation_id": null});
+        let body =
+            json!({"message": "hi", "provider": "custom", "model": "scripted", "conversation_id": null});
         app.turn("ada", body).await.until("run.completed").await;
     }
 
@@ -112,10 +113,15 @@ on_both! { migrations();
         let app = TestApp::start(&place).await;
         let limit = 256 * 1024;
         let around = r#"{"message": "hi", "metadata": {"a": ""}}"#.len();
-        let body = |bytes: usize| format!(r#"{{"message": "hi", "metadata": {{"a": "{}"}}}}"#, "x".repeat(bytes - around));
+        let body = |bytes: usize| {
+            format!(r#"{{"message": "hi", "metadata": {{"a": "{}"}}}}"#, "x".repeat(bytes - around))
+        };
         assert_eq!(body(limit).len(), limit);
         assert_eq!(refusal(&app, &JSON, body(limit)).await, (422, "invalid_request".into()));
         assert_eq!(refusal(&app, &JSON, body(limit + 1)).await, (413, "body_too_large".into()));
+        let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(body(limit)), Ok(" ".into())]);
+        let unannounced = reqwest::Body::wrap_stream(pieces);
+        assert_eq!(refusal(&app, &JSON, unannounced).await, (413, "body_too_large".into()));
     }
 
     async fn only_json_is_read(place: Place) {
@@ -164,12 +170,19 @@ on_both! { migrations();
         let longest = "a".repeat(128);
         for user in ["auth0%7C65f", "ada@example.org", "a+b~c=d-e_f:g.h", longest.as_str()] {
             app.model.then(says(["Hello"]));
-            app.turn(user, json!({"message": "hi"})).await.until("run.completed").await;
+            let response = app.chat(user, &[], json!({"message": "hi"})).await;
+            let events = response.headers()["location"].to_str().unwrap().to_owned();
+            response.bytes().await.unwrap();
+            assert_eq!(app.get(&events).await.status(), 200, "{events}");
         }
         let too_long = "a".repeat(129);
         for user in ["-a", ".a", "a%20b", "a%2Fb", "%C3%A4", "a%00", too_long.as_str()] {
-            let (status, code, body) = problem(app.post(&format!("/api/{user}/chat"), json!({"message": "hi"})).await).await;
-            assert_eq!((status, code.as_str(), &body["errors"][0]["field"]), (422, "invalid_request", &json!("user_id")));
+            let (status, code, body) =
+                problem(app.post(&format!("/api/{user}/chat"), json!({"message": "hi"})).await).await;
+            assert_eq!(
+                (status, code.as_str(), &body["errors"][0]["field"]),
+                (422, "invalid_request", &json!("user_id"))
+            );
         }
         let response = app.post("/api/%ff/chat", json!({"message": "hi"})).await;
         let (status, code, _) = problem(response).await;

@@ -22,7 +22,9 @@ fn context(asked: &Asked) -> String {
 on_both! { migrations();
     async fn the_tool_choice_binds_the_first_question_only(place: Place) {
         let app = TestApp::start(&place).await;
-        for (word, choice) in [("required", ToolChoice::Required), ("none", ToolChoice::None), ("auto", ToolChoice::Auto)] {
+        for (word, choice) in
+            [("required", ToolChoice::Required), ("none", ToolChoice::None), ("auto", ToolChoice::Auto)]
+        {
             let before = app.model.asked().len();
             app.model.then(asks([("list_tasks", json!({}))])).then(says(["Done."]));
             app.turn("ada", json!({"message": "hi", "tool_choice": word})).await.rest().await;
@@ -50,7 +52,10 @@ on_both! { migrations();
 
     async fn the_next_turn_tells_calls_and_answers_again(place: Place) {
         let app = TestApp::start(&place).await;
-        app.model.then(asks([("add_task", json!({"title": "Milk"}))])).then(says(["Added."])).then(says(["Yes."]));
+        app.model
+            .then(asks([("add_task", json!({"title": "Milk"}))]))
+            .then(says(["Added."]))
+            .then(says(["Yes."]));
         let conversation = conversation_of(&app.ask("ada", "milk").await);
         app.say_in("ada", &conversation, "sure?").await.rest().await;
         let history = app.model.asked()[2].history.clone();

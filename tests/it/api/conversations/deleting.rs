@@ -13,7 +13,10 @@ use crate::support::{
 on_both! { migrations();
     async fn a_deleted_conversation_is_gone_with_all_it_held(place: Place) {
         let app = TestApp::start(&place).await;
-        app.model.then(asks([("add_task", json!({"title": "Milk"}))])).then(says(["Added."])).then(says(["Kept."]));
+        app.model
+            .then(asks([("add_task", json!({"title": "Milk"}))]))
+            .then(says(["Added."]))
+            .then(says(["Kept."]));
         let events = app.ask("ada", "milk").await;
         let kept = conversation_of(&app.ask("ada", "keep this").await);
         let (conversation, run) = (conversation_of(&events), run_of(&events));

@@ -53,9 +53,15 @@ on_both! { migrations();
     async fn limits_and_cursors_that_are_none_are_named(place: Place) {
         let app = TestApp::start(&place).await;
         let table = [
-            ("limit=0", "limit"), ("limit=101", "limit"), ("limit=-1", "limit"), ("limit=ten", "limit"),
-            ("limit=99999999999999999999", "limit"), ("cursor=x", "cursor"), ("cursor=17", "cursor"),
-            ("cursor=%27%20OR%201=1--", "cursor"), ("limit=5%00", "query"),
+            ("limit=0", "limit"),
+            ("limit=101", "limit"),
+            ("limit=-1", "limit"),
+            ("limit=ten", "limit"),
+            ("limit=99999999999999999999", "limit"),
+            ("cursor=x", "cursor"),
+            ("cursor=17", "cursor"),
+            ("cursor=%27%20OR%201=1--", "cursor"),
+            ("limit=5%00", "query"),
         ];
         for (query, field) in table {
             let (status, _, body) = problem(app.get(&format!("/api/ada/conversations?{query}")).await).await;

@@ -38,7 +38,9 @@ on_both! { migrations();
                 follow(&app, &run, "?after=nonsense", &[("last-event-id", &seen)]).await,
             ] {
                 assert_eq!([&whole[..cut], &turn.rest().await].concat(), whole);
-                assert!(turn.raw().starts_with("retry: 1000\n\n") && turn.raw().ends_with("data: [DONE]\n\n"));
+                assert!(
+                    turn.raw().starts_with("retry: 1000\n\n") && turn.raw().ends_with("data: [DONE]\n\n")
+                );
             }
         }
     }
@@ -96,7 +98,8 @@ on_both! { migrations();
             assert_eq!(follow(&app, &run, "", &[]).await.rest().await, stored, "{:?}", names(&whole));
             for seen in &whole[..whole.len() - 1] {
                 let tail = follow(&app, &run, &format!("?after={}", seen.id), &[]).await.rest().await;
-                let expected: Vec<Event> = stored.iter().filter(|event| event.id > seen.id).cloned().collect();
+                let expected: Vec<Event> =
+                    stored.iter().filter(|event| event.id > seen.id).cloned().collect();
                 assert_eq!(tail, expected);
             }
         }

@@ -65,7 +65,10 @@ on_both! { migrations();
         .await;
         assert_eq!(run["status"], "completed");
         let messages = app.messages("ada", created["conversation_id"].as_str().unwrap()).await;
-        assert_eq!((&messages[1]["content"], &messages[1]["incomplete"]), (&json!("one two three"), &json!(false)));
+        assert_eq!(
+            (&messages[1]["content"], &messages[1]["incomplete"]),
+            (&json!("one two three"), &json!(false))
+        );
     }
 
     async fn a_run_under_way_knows_what_lies_beyond(place: Place) {

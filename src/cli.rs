@@ -17,7 +17,7 @@ use tokio::{
 use crate::{
     app::{self, Service},
     clock::Clock,
-    config::{self, ChosenBy, Config, LogFormat, ProviderName, Report},
+    config::{self, ChosenBy, Config, LogFormat, ProviderName, Report, Source},
     telemetry::{self, Format},
 };
 
@@ -103,8 +103,15 @@ fn serve() -> Result<ExitCode, Failure> {
 
 fn mcp_server(launch: Launch, variable: impl Fn(&str) -> Option<String>) -> Result<ExitCode, Failure> {
     let folder = config::folder().map_err(|faults| Failure::Configuration(faults.to_string()))?;
-    let settings =
-        parlor_tasks::Settings::read(launch, &folder, &variable).map_err(|faults| list(&faults))?;
+    let settings = match launch {
+        // The service hands over all there is to know; no file is looked at.
+        Launch::Supervised => parlor_tasks::Settings::read(launch, &folder, &variable),
+        Launch::Alone => {
+            let source = Source::of_process(&folder);
+            parlor_tasks::Settings::read(launch, &folder, |name| source.get(name))
+        }
+    };
+    let settings = settings.map_err(|faults| list(&faults))?;
     let filter = variable("RUST_LOG").filter(|filter| !filter.is_empty()).unwrap_or_else(|| "info".into());
     telemetry::init(&telemetry::Settings { format: Format::Text, filter }).map_err(runtime)?;
     on_runtime(async move {

@@ -17,9 +17,6 @@ use crate::domain::{
 /// How long a cancelled turn waits for the call that is in flight.
 const CANCEL_GRACE: Duration = Duration::from_millis(800);
 
-/// The most bytes of a sentence that tells what is wrong with a call: it may repeat what the model sent.
-const FAULT_LIMIT: usize = 2_000;
-
 /// The tools and the gate before them. Cloning is cheap.
 #[derive(Clone)]
 pub struct Hands {
@@ -86,10 +83,7 @@ impl Hands {
         }
         let tool = match check(&tools, call) {
             Ok(tool) => tool,
-            Err(fault) => {
-                let fault = cut_at(&fault, FAULT_LIMIT);
-                return ToolResult::without_output(call, CallStatus::Invalid, fault);
-            }
+            Err(fault) => return ToolResult::without_output(call, CallStatus::Invalid, fault),
         };
         match self.gate.check(principal, tool, call).await {
             Verdict::Allow => {}

@@ -19,9 +19,6 @@ use crate::{
 /// The most characters of a search and of a description.
 const LONGEST: (usize, usize) = (200, 4_000);
 
-/// How many tasks are asked for at once: that many of the longest stay below the limit of one answer.
-const PIECE: u64 = 25;
-
 const STATUSES: [&str; 2] = ["pending", "completed"];
 const PRIORITIES: [&str; 3] = ["low", "medium", "high"];
 
@@ -44,8 +41,7 @@ pub(super) async fn list(
     principal: Principal,
     query: Query,
 ) -> Result<Json<PageOut<TaskOut>>, Problem> {
-    let limit = query.limit()?;
-    let mut arguments = Map::new();
+    let (limit, mut arguments) = (query.limit()?, Map::new());
     let status = query.choice("status", &["pending", "completed", "all"])?;
     let priority = query.choice("priority", &PRIORITIES)?;
     let search = query.find("search").filter(|text| text.chars().count() <= LONGEST.0);
@@ -55,19 +51,32 @@ pub(super) async fn list(
     for (name, value) in [("status", status), ("priority", priority), ("search", search)] {
         arguments.extend(value.map(|value| (name.to_owned(), value.into())));
     }
-    let mut data = Vec::new();
-    let mut after: Option<i64> = query.cursor()?;
+    let after: Option<i64> = query.cursor()?;
     if after.is_some_and(|after| after < 0) {
         return Err(Problem::field("cursor", "must be a next_cursor of this list"));
     }
+    let Listed { tasks, next_after } = page(&app, &principal, arguments, after, limit).await?;
+    Ok(Json(PageOut { data: tasks, next_cursor: next_after.map(|after| after.to_string()) }))
+}
+
+/// Lists as many tasks as a page holds. One answer of the tool holds fewer if they are long.
+async fn page(
+    app: &App,
+    principal: &Principal,
+    mut arguments: Map<String, Value>,
+    after: Option<i64>,
+    limit: u64,
+) -> Result<Listed, Problem> {
+    let mut page = Listed { tasks: Vec::new(), next_after: after };
     loop {
-        arguments.insert("limit".into(), (limit - data.len() as u64).min(PIECE).into());
-        arguments.extend(after.map(|after| ("after".to_owned(), after.into())));
-        let mut listed: Listed = call(&app, &principal, "list_tasks", arguments.clone()).await?;
-        data.append(&mut listed.tasks);
-        after = listed.next_after;
-        if after.is_none() || data.len() as u64 >= limit {
-            return Ok(Json(PageOut { data, next_cursor: after.map(|after| after.to_string()) }));
+        arguments.insert("limit".into(), limit.saturating_sub(page.tasks.len() as u64).into());
+        arguments.extend(page.next_after.map(|after| ("after".to_owned(), after.into())));
+        let more: Listed = call(app, principal, "list_tasks", arguments.clone()).await?;
+        let is_last = more.tasks.is_empty() || more.next_after.is_none();
+        page.tasks.extend(more.tasks);
+        page.next_after = more.next_after;
+        if is_last || page.tasks.len() as u64 >= limit {
+            return Ok(page);
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Accepting a turn: one transaction that makes the message durable and starts its run, or refuses both.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use parlor_db::{DbError, Tx};
 use sea_query::{Expr, ExprTrait, Func, OnConflict, Query};
-use uuid::Uuid;
 
 use super::{
     Store, StoreError,
     items::{self, NewItem},
-    schema::{Conversations, IdempotencyKeys, Runs},
+    keys::{self, IdempotencyKey},
+    schema::{Conversations, Runs},
     to_json,
 };
 use crate::domain::{
@@ -50,17 +50,6 @@ impl Place {
             Self::In(conversation) | Self::New(conversation) => conversation,
         }
     }
-}
-
-/// A client's word that two requests are one.
-#[derive(Clone, Debug)]
-pub struct IdempotencyKey {
-    /// The key: 1 to 255 printable ASCII characters.
-    pub key: String,
-    /// A digest of what was asked.
-    pub body_hash: String,
-    /// How long the key is remembered.
-    pub lifetime: TimeDelta,
 }
 
 /// A turn that was accepted. It is durable.
@@ -123,28 +112,11 @@ impl Store {
         let first = self.items_of_run(user, run).await?.into_iter().next();
         Ok(first.map(|item| Accepted { conversation: found.conversation_id, user_message: item.id }))
     }
-
-    /// Forgets keys older than their lifetime.
-    pub async fn forget_keys(&self, lifetime: TimeDelta) -> Result<(), StoreError> {
-        let oldest = self.clock.now() - lifetime;
-        self.db
-            .write(move |tx| {
-                Box::pin(async move {
-                    let expired = Query::delete()
-                        .from_table(IdempotencyKeys::Table)
-                        .and_where(Expr::col(IdempotencyKeys::CreatedAt).lt(oldest))
-                        .to_owned();
-                    tx.execute(&expired).await?;
-                    Ok(())
-                })
-            })
-            .await
-    }
 }
 
 async fn accept(tx: &mut Tx<'_>, turn: &Accept, now: DateTime<Utc>) -> Result<Accepted, AcceptError> {
     if let Some(key) = &turn.key {
-        claim_key(tx, turn, key, now).await?;
+        keys::claim(tx, turn, key, now).await?;
     }
     let (conversation, position) = take_place(tx, turn, now).await?;
     start_run(tx, turn, conversation, now).await?;
@@ -155,69 +127,6 @@ async fn accept(tx: &mut Tx<'_>, turn: &Accept, now: DateTime<Utc>) -> Result<Ac
         NewItem { user: &turn.user, conversation, run: turn.run, id: user_message, event, item: &item, now };
     items::insert(tx, new, position).await?;
     Ok(Accepted { conversation, user_message })
-}
-
-/// Claims the key for this run, or finds out what it was used for. A concurrent request with the same key waits here
-/// until the first one is committed or rolled back.
-async fn claim_key(
-    tx: &mut Tx<'_>,
-    turn: &Accept,
-    key: &IdempotencyKey,
-    now: DateTime<Utc>,
-) -> Result<(), AcceptError> {
-    let forget_expired = Query::delete()
-        .from_table(IdempotencyKeys::Table)
-        .and_where(Expr::col(IdempotencyKeys::UserId).eq(turn.user.as_str()))
-        .and_where(Expr::col(IdempotencyKeys::Key).eq(&key.key))
-        .and_where(Expr::col(IdempotencyKeys::CreatedAt).lt(now - key.lifetime))
-        .to_owned();
-    tx.execute(&forget_expired).await?;
-    let columns = [
-        IdempotencyKeys::UserId,
-        IdempotencyKeys::Key,
-        IdempotencyKeys::BodyHash,
-        IdempotencyKeys::RunId,
-        IdempotencyKeys::CreatedAt,
-    ];
-    let values = [
-        turn.user.as_str().into(),
-        key.key.as_str().into(),
-        key.body_hash.as_str().into(),
-        turn.run.uuid().into(),
-        now.into(),
-    ];
-    let claim = Query::insert()
-        .into_table(IdempotencyKeys::Table)
-        .columns(columns)
-        .values_panic(values)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .to_owned();
-    if tx.execute(&claim).await? == 1 {
-        return Ok(());
-    }
-    Err(AcceptError::Refused(find_first_use(tx, turn, key).await?))
-}
-
-async fn find_first_use(tx: &mut Tx<'_>, turn: &Accept, key: &IdempotencyKey) -> Result<Refusal, StoreError> {
-    let first_use = Query::select()
-        .column((IdempotencyKeys::Table, IdempotencyKeys::BodyHash))
-        .column((IdempotencyKeys::Table, IdempotencyKeys::RunId))
-        .column((Runs::Table, Runs::ConversationId))
-        .from(IdempotencyKeys::Table)
-        .inner_join(
-            Runs::Table,
-            Expr::col((Runs::Table, Runs::Id)).equals((IdempotencyKeys::Table, IdempotencyKeys::RunId)),
-        )
-        .and_where(Expr::col((IdempotencyKeys::Table, IdempotencyKeys::UserId)).eq(turn.user.as_str()))
-        .and_where(Expr::col((IdempotencyKeys::Table, IdempotencyKeys::Key)).eq(&key.key))
-        .to_owned();
-    match tx.find::<(String, Uuid, Uuid)>(&first_use).await? {
-        Some((hash, run, conversation)) if hash == key.body_hash => {
-            Ok(Refusal::Repeated { run: run.into(), conversation: conversation.into() })
-        }
-        Some(_) => Ok(Refusal::KeyReused),
-        None => Err(StoreError::corrupt("idempotency key")),
-    }
 }
 
 /// Takes the next place in the conversation, or makes a new one. From here on no other turn of the conversation can be

@@ -8,6 +8,7 @@ mod calls;
 mod conversations;
 mod finish;
 mod items;
+mod keys;
 mod replay;
 mod runs;
 mod schema;
@@ -15,10 +16,11 @@ mod steps;
 
 use parlor_db::{Db, DbError, Migrations};
 
-pub use accept::{Accept, AcceptError, Accepted, IdempotencyKey, Place, Refusal};
+pub use accept::{Accept, AcceptError, Accepted, Place, Refusal};
 pub use conversations::{ConversationEdit, Deleted};
 pub use finish::Ending;
 pub use items::ItemPage;
+pub use keys::IdempotencyKey;
 pub use runs::{OpenRun, Partial};
 pub use steps::Hold;
 

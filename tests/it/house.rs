@@ -20,8 +20,8 @@ const PROMISED: [&str; 10] = [
     "chrono",
 ];
 
-/// The most lines of a file with its tests, and without them. The aim is 300; a little more is no fault, much more is.
-const LONGEST: (usize, usize) = (500, 350);
+/// The most lines of a file with its tests, and without them.
+const LONGEST: (usize, usize) = (500, 300);
 
 /// What no file of the source may hold. Written in two parts, so that this file does not hold it either.
 const NOWHERE: [(&str, &str); 8] = [

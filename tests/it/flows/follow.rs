@@ -128,7 +128,7 @@ on_both! { migrations();
         let told = turn.rest().await;
         assert_eq!(names(&told), ["message.delta", "run.failed"]);
         assert_eq!((data(&told, "run.failed")["code"].as_str(), told.last().unwrap().id), (Some("interrupted"), 10_000_001));
-        let stored = service.read(&format!("/api/ada/runs/{}", run_of(&[created.clone()]))).await;
+        let stored = service.read(&format!("/api/ada/runs/{}", run_of(std::slice::from_ref(&created)))).await;
         assert_eq!((&stored["status"], &stored["attempt"]), (&json!("failed"), &json!(2)));
         provider.then(Answer::text(["Fine."]));
         let next = service.say("ada", "again", Some(&conversation_of(&[created]))).await.rest().await;

@@ -61,12 +61,21 @@ struct Room {
 }
 
 /// Counts an answer whose client went away before its end.
-struct Unfinished(Arc<Room>, bool);
+struct Unfinished {
+    room: Arc<Room>,
+    has_more: bool,
+}
+
+impl Unfinished {
+    fn note(&mut self, has_more: bool) {
+        self.has_more = has_more;
+    }
+}
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if self.1 {
-            self.0.hung_up.fetch_add(1, Ordering::SeqCst);
+        if self.has_more {
+            self.room.hung_up.fetch_add(1, Ordering::SeqCst);
         }
     }
 }
@@ -199,10 +208,10 @@ async fn complete(State(room): State<Arc<Room>>, headers: HeaderMap, body: Bytes
     let Some(answer) = next.or_else(|| room.otherwise.lock().unwrap().clone()) else {
         return (StatusCode::INTERNAL_SERVER_ERROR, "the script is over").into_response();
     };
-    let mut unfinished = Unfinished(Arc::clone(&room), true);
+    let mut unfinished = Unfinished { room: Arc::clone(&room), has_more: true };
     let count = answer.acts.len();
     let acts = stream::iter(answer.acts.into_iter().enumerate()).map(move |(at, act)| {
-        unfinished.1 = at + 1 < count || matches!(act, Act::Hang);
+        unfinished.note(at + 1 < count || matches!(act, Act::Hang));
         act
     });
     let acts = acts.then(|act| async move {

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::{Agent, Stop, Turn, window};
 use crate::domain::{
     CallId, Finish, ItemId, MESSAGE_LIMIT, ModelError, ModelErrorKind, ModelEvent, ModelRequest, NoticeCode,
-    ProviderMeta, Reply, RequestedCall, RunFailure, Tool, ToolCall, cut_at, without_nul,
+    ProviderMeta, Reply, RequestedCall, RunFailure, Tool, ToolCall, ToolChoice, cut_at, without_nul,
 };
 
 /// The most calls that one reply may hold; what goes beyond is not made.

@@ -107,6 +107,7 @@ fn notice(event: &Event) -> Option<Notice> {
 fn with_headers(mut answer: Response, principal: &Principal, started: Started) -> Response {
     let Started { run, conversation, is_replay } = started;
     let location = format!("/api/{}/runs/{run}/events", principal.user);
+    sse::pass_through(&mut answer);
     let headers = answer.headers_mut();
     for (name, value) in
         [(RUN_ID, run.to_string()), (CONVERSATION_ID, conversation.to_string()), (header::LOCATION, location)]

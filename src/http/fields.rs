@@ -72,6 +72,10 @@ impl Fields {
         match serde_json::from_str(text) {
             Ok(Value::Object(left)) => Ok(Self { left, faults: Vec::new() }),
             Ok(_) => Err(Problem::field("body", "must be a JSON object")),
+            // Well-formed JSON by its grammar, but no text that anybody could store or send on.
+            Err(error) if error.to_string().contains("surrogate") => {
+                Err(Problem::field("body", "must not hold half of a surrogate pair"))
+            }
             Err(error) => Err(Problem::MalformedJson(error.to_string())),
         }
     }
@@ -190,6 +194,6 @@ mod tests {
     fn what_is_no_object_is_refused() {
         assert!(matches!(Fields::parse("{"), Err(Problem::MalformedJson(_))));
         assert!(matches!(Fields::parse("[]"), Err(Problem::Invalid(_))));
-        assert!(matches!(Fields::parse(r#"{"a": "\ud800"}"#), Err(Problem::MalformedJson(_))));
+        assert!(matches!(Fields::parse(r#"{"a": "\ud800"}"#), Err(Problem::Invalid(_))));
     }
 }

@@ -50,12 +50,16 @@ pub(super) fn plain(heard: Listening) -> Response {
 
 fn answer(content_type: &'static str, frames: impl Stream<Item = String> + Send + 'static) -> Response {
     let body = Body::from_stream(frames.map(|frame| Ok::<_, std::convert::Infallible>(Bytes::from(frame))));
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform")),
-        (ACCEL_BUFFERING, HeaderValue::from_static("no")),
-    ];
-    (headers, body).into_response()
+    let mut answer = ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response();
+    pass_through(&mut answer);
+    answer
+}
+
+/// Tells whatever stands between us and the client to pass an answer on as it comes.
+pub(super) fn pass_through(answer: &mut Response) {
+    let headers = answer.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
 }
 
 /// Puts a comment into every silence of the given length. Dropping the stream drops what it listens to, and nothing

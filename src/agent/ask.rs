@@ -63,6 +63,9 @@ impl Agent {
         if finish == Finish::Length {
             turn.notice(NoticeCode::ReplyTruncated);
         }
+        if turn.tool_choice == ToolChoice::None {
+            draft.calls.clear();
+        }
         let Some(written) = draft.into_reply(tools, &finish, with_tools, self.model.identity().provider)
         else {
             return Err(failed(&ModelError::new(ModelErrorKind::MalformedReply, "an empty reply")));

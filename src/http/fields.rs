@@ -73,7 +73,7 @@ impl Fields {
             Ok(Value::Object(left)) => Ok(Self { left, faults: Vec::new() }),
             Ok(_) => Err(Problem::field("body", "must be a JSON object")),
             // Well-formed JSON by its grammar, but no text that anybody could store or send on.
-            Err(error) if error.to_string().contains("surrogate") => {
+            Err(error) if error.to_string().contains("hex escape") => {
                 Err(Problem::field("body", "must not hold half of a surrogate pair"))
             }
             Err(error) => Err(Problem::MalformedJson(error.to_string())),

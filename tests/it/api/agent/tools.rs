@@ -161,6 +161,15 @@ on_both! { migrations();
         assert_eq!(data(&events, "tool.completed")["truncated"], false);
     }
 
+    async fn a_model_that_was_told_to_call_nothing_calls_nothing(place: Place) {
+        let app = TestApp::start(&place).await;
+        let calls = [Step::Say("Done.".into()), Step::Ask("add_task", json!({"title": "milk"}).to_string())];
+        app.model.then(calls);
+        let events = app.turn("ada", json!({"message": "add milk", "tool_choice": "none"})).await.rest().await;
+        assert_eq!(names(&events), ["run.created", "message.delta", "message.completed", "run.completed"]);
+        assert_eq!(app.read("/api/ada/tasks").await["data"], json!([]));
+    }
+
     async fn what_is_wrong_is_told_shortly_however_long_the_wrong_thing_is(place: Place) {
         let app = TestApp::start(&place).await;
         let long = "x".repeat(60_000);

@@ -2,6 +2,7 @@
 
 mod conversation;
 mod crash;
+mod durable;
 mod follow;
 mod idempotency;
 mod provider;

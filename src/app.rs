@@ -10,10 +10,11 @@ use tokio::net::TcpListener;
 
 use crate::{
     agent::{Agent, Hands, Limits, instructions::instructions},
+    auth::Auth,
     clock::Clock,
-    config::{self, Config, Origins},
+    config::{self, AuthMode, Config, Hosts, Origins},
     domain,
-    http::{self, App, AppState, HostGuard, ToolHealth},
+    http::{self, Allowed, App, AppState, ForeignOrigins, HostGuard, ToolHealth},
     model::{self, Provider, ProviderSettings, Successors},
     policy::AllowAll,
     runs::{RunSettings, Runs},
@@ -58,7 +59,7 @@ impl Service {
         let db = Db::open(&config.storage.database, config.storage.max_connections);
         let store = Store::new(db, clock.clone());
         let tools = Arc::new(Hub::new(vec![task_server(config, &shutdown)]));
-        let runs = runs(config, model, Arc::clone(&tools), &store, clock, &shutdown);
+        let runs = runs(config, model, Arc::clone(&tools), &store, clock.clone(), &shutdown);
         let left = runs.recover().await.context("runs of an earlier process could not be ended")?;
         if left > 0 {
             tracing::warn!(runs = left, "runs of an earlier process were ended as interrupted");
@@ -67,7 +68,9 @@ impl Service {
         for server in tools.servers() {
             server.settled().await;
         }
-        let app = app(config, runs, &store, &tools, &shutdown);
+        let auth = Auth::start(&config.auth.mode, clock.clone()).await?;
+        shutdown.spawn(keep_keys_fresh(auth.clone(), shutdown.clone()));
+        let app = app(config, auth, clock, runs, &store, &tools, &shutdown);
         shutdown.spawn(http::serve(listener, http::router(app), shutdown.clone()));
         Ok(Self { address, shutdown, tools, store, grace: config.run.shutdown_grace, _lock: lock })
     }
@@ -207,7 +210,23 @@ fn runs(
     Runs::new(agent, store.clone(), clock, shutdown.clone(), settings)
 }
 
-fn app(config: &Config, runs: Runs, store: &Store, tools: &Arc<Hub>, shutdown: &Shutdown) -> App {
+/// Keeps the keys of tokens fresh until connections end.
+async fn keep_keys_fresh(auth: Auth, shutdown: Shutdown) {
+    tokio::select! {
+        () = auth.keep_fresh() => {}
+        () = shutdown.ended() => {}
+    }
+}
+
+fn app(
+    config: &Config,
+    auth: Auth,
+    clock: Clock,
+    runs: Runs,
+    store: &Store,
+    tools: &Arc<Hub>,
+    shutdown: &Shutdown,
+) -> App {
     let identity = runs.model();
     let tools = Arc::clone(tools);
     let tool_health = move || {
@@ -220,16 +239,28 @@ fn app(config: &Config, runs: Runs, store: &Store, tools: &Arc<Hub>, shutdown: &
         shutdown: shutdown.clone(),
         tool_health: Box::new(tool_health),
         model: format!("{} {}", identity.provider, identity.model),
-        guard: guard(&config.http),
+        guard: guard(&config.http, &config.auth.mode),
+        auth,
+        clock,
         heartbeat: config.http.heartbeat,
         max_body_bytes: config.http.max_body_bytes,
     })
 }
 
-fn guard(settings: &config::Http) -> HostGuard {
-    let origins = match &settings.origins {
-        Origins::Localhost => None,
-        Origins::Only(origins) => Some(origins.clone()),
+/// Without tokens only this machine is answered. With them any host is, unless some are named, and pages are let in by
+/// name only.
+fn guard(settings: &config::Http, mode: &AuthMode) -> HostGuard {
+    let (unnamed_hosts, unnamed_origins, foreign) = match mode {
+        AuthMode::None => (Some(Allowed::ThisMachine), Allowed::ThisMachine, ForeignOrigins::Refuse),
+        AuthMode::Jwt(_) => (None, Allowed::Only(Vec::new()), ForeignOrigins::Ignore),
     };
-    HostGuard { hosts: settings.allowed_hosts.clone(), origins }
+    let hosts = match &settings.allowed_hosts {
+        Hosts::Unnamed => unnamed_hosts,
+        Hosts::Only(hosts) => Some(Allowed::Only(hosts.clone())),
+    };
+    let origins = match &settings.origins {
+        Origins::Unnamed => unnamed_origins,
+        Origins::Only(origins) => Allowed::Only(origins.clone()),
+    };
+    HostGuard { hosts, origins, foreign }
 }

@@ -7,6 +7,7 @@
 use std::{fmt::Display, process::ExitCode, time::Duration};
 
 use anyhow::Context;
+use chrono::TimeDelta;
 use clap::{Parser, Subcommand};
 use parlor_tasks::settings::Launch;
 use tokio::{
@@ -16,13 +17,18 @@ use tokio::{
 
 use crate::{
     app::{self, Service},
+    auth,
     clock::Clock,
-    config::{self, ChosenBy, Config, LogFormat, ProviderName, Report, Source},
+    config::{self, AuthMode, ChosenBy, Config, LogFormat, ProviderName, Report, Source},
+    domain::UserId,
     telemetry::{self, Format},
 };
 
 /// The exit code for a configuration that cannot be used.
 const BAD_CONFIGURATION: u8 = 2;
+
+/// The longest that a token of `parlor token` lasts, in minutes: a year.
+const LONGEST_TOKEN: i64 = 365 * 24 * 60;
 
 /// How long the end waits for threads that nothing can interrupt, such as one that reads a terminal.
 const GOODBYE: Duration = Duration::from_millis(100);
@@ -49,6 +55,14 @@ enum Command {
     Migrate,
     /// Shows every setting with its source and ends; secrets are masked.
     Check,
+    /// Prints a token of JWT_SECRET for a user, for trying.
+    Token {
+        /// The user it speaks for.
+        user: String,
+        /// How long it is good.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=LONGEST_TOKEN))]
+        minutes: u32,
+    },
 }
 
 /// Why the program ends early, by what its operator has to do about it.
@@ -65,6 +79,7 @@ pub fn main(variable: impl Fn(&str) -> Option<String>) -> ExitCode {
         Command::McpServer { supervised: false } => mcp_server(Launch::Alone, variable),
         Command::Migrate => migrate(),
         Command::Check => check(),
+        Command::Token { user, minutes } => token(&user, minutes),
     };
     match done {
         Ok(code) => code,
@@ -140,6 +155,21 @@ fn check() -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn token(user: &str, minutes: u32) -> Result<ExitCode, Failure> {
+    let user = UserId::parse(user).map_err(|error| runtime(anyhow::anyhow!("the user id {error}")))?;
+    let (config, _) = config::read().map_err(|faults| Failure::Configuration(faults.to_string()))?;
+    let settings = match &config.auth.mode {
+        AuthMode::Jwt(settings) => settings,
+        AuthMode::None => {
+            return Err(Failure::Configuration("AUTH_MODE=jwt and JWT_SECRET required for a token".into()));
+        }
+    };
+    let lasting = TimeDelta::minutes(minutes.into());
+    let token = auth::issue(settings, &user, Clock::system().now(), lasting);
+    println!("{}", token.map_err(|error| Failure::Configuration(error.to_string()))?);
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Reads the configuration and sets the log up as it says.
 fn configured() -> Result<(Config, Report), Failure> {
     let (config, report) = config::read().map_err(|faults| Failure::Configuration(faults.to_string()))?;
@@ -160,10 +190,17 @@ fn log_settings(config: &Config, report: &Report) {
         ChosenBy::BaseUrl => tracing::info!("provider custom answers, because LLM_BASE_URL is set"),
         ChosenBy::Nothing => tracing::warn!("no model is configured: the built-in demo answers"),
     }
-    if config.http.host.is_loopback() {
-        tracing::warn!("AUTH_MODE=none: whoever reaches this machine's loopback acts as any user");
-    } else {
-        tracing::error!("AUTH_MODE=none on {}: whoever reaches this port acts as any user", config.http.host);
+    match &config.auth.mode {
+        AuthMode::Jwt(_) => tracing::info!("AUTH_MODE=jwt: every user shows a token"),
+        AuthMode::None if config.http.host.is_loopback() => {
+            tracing::warn!("AUTH_MODE=none: whoever reaches this machine's loopback acts as any user");
+        }
+        AuthMode::None => {
+            tracing::error!(
+                "AUTH_MODE=none on {}: whoever reaches this port acts as any user",
+                config.http.host
+            );
+        }
     }
     for name in &report.unread {
         tracing::warn!("{name} is set, but nothing reads it");
@@ -188,6 +225,10 @@ fn say_hello(config: &Config, service: &Service) {
     }
     println!("\nTry it:\n");
     println!("  curl -N localhost:{}/api/local/chat -H 'content-type: application/json' \\", address.port());
+    match &config.auth.mode {
+        AuthMode::None => {}
+        AuthMode::Jwt(_) => println!("    -H \"authorization: Bearer $TOKEN\" \\"),
+    }
     println!("    -d '{{\"message\":\"add buy milk and call mom\"}}'\n");
 }
 

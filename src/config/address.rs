@@ -3,6 +3,7 @@
 use std::{fmt, net::IpAddr};
 
 use http::Uri;
+use reqwest::Url;
 
 /// Where the service listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,33 @@ pub(super) fn parse_base_url(text: &str) -> Result<String, BaseUrlError> {
         return Err(BaseUrlError::Credentials);
     }
     Ok(text.trim_end_matches('/').into())
+}
+
+/// Why the address of keys cannot be used. The text itself is left out: it may hold a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum KeysUrlError {
+    /// Whoever stands in between could put in keys of their own.
+    #[error("must be a URL that starts with https://; http:// is for this machine only")]
+    NotSafe,
+    /// It holds a user or a password.
+    #[error("must not hold a user or password")]
+    Credentials,
+}
+
+/// Checks the address at which keys are published.
+pub(super) fn parse_keys_url(text: &str) -> Result<Url, KeysUrlError> {
+    let url = Url::parse(text).map_err(|_| KeysUrlError::NotSafe)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(KeysUrlError::Credentials);
+    }
+    let host = url.host_str().unwrap_or_default();
+    let is_loopback = host == "localhost"
+        || without_brackets(host).parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback => Ok(url),
+        _ => Err(KeysUrlError::NotSafe),
+    }
 }
 
 /// Reads an origin as browsers send it: scheme, host and port, lower case.

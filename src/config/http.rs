@@ -8,12 +8,8 @@ use std::{
 use super::{
     address::{Host, parse_allowed_host, parse_origin},
     fault::Fault,
-    reader::{Reader, split_list},
-    report::Shown,
+    reader::Reader,
 };
-
-/// The hosts that are answered where nothing is set.
-const LOCAL_HOSTS: &str = "localhost,127.0.0.1,[::1]";
 
 /// The most that `MAX_BODY_BYTES` can be; a body is held in memory whole.
 const LARGEST_BODY: usize = 64 * 1024 * 1024;
@@ -25,8 +21,8 @@ pub struct Http {
     pub host: Host,
     /// The port to listen on.
     pub port: u16,
-    /// The `Host` headers that are answered: lower case, without port, IPv6 in brackets.
-    pub allowed_hosts: Vec<String>,
+    /// The `Host` headers that are answered.
+    pub allowed_hosts: Hosts,
     /// The origins whose pages may call.
     pub origins: Origins,
     /// The silence after which a stream gets a comment line.
@@ -35,11 +31,20 @@ pub struct Http {
     pub max_body_bytes: usize,
 }
 
+/// The `Host` headers that are answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hosts {
+    /// Nobody named any; what that means depends on how users are known.
+    Unnamed,
+    /// These and no other: lower case, without port, IPv6 in brackets.
+    Only(Vec<String>),
+}
+
 /// The origins whose pages may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origins {
-    /// Those of this machine, on any port.
-    Localhost,
+    /// Nobody named any; what that means depends on how users are known.
+    Unnamed,
     /// These and no other: scheme, host and port, lower case.
     Only(Vec<String>),
 }
@@ -58,18 +63,21 @@ impl Http {
     }
 }
 
-fn read_allowed_hosts(reader: &mut Reader<'_>) -> Vec<String> {
+fn read_allowed_hosts(reader: &mut Reader<'_>) -> Hosts {
     let name = "ALLOWED_HOSTS";
-    let text = reader.text_or(name, Shown::Plain(LOCAL_HOSTS.into()));
-    let listed = split_list(text.as_deref().unwrap_or(LOCAL_HOSTS));
-    parse_each(reader, name, &listed, "host names without scheme and port", parse_allowed_host)
+    let listed = reader.list(name);
+    if listed.is_empty() {
+        return Hosts::Unnamed;
+    }
+    let expected = "host names without scheme and port";
+    Hosts::Only(parse_each(reader, name, &listed, expected, parse_allowed_host))
 }
 
 fn read_origins(reader: &mut Reader<'_>) -> Origins {
     let name = "CORS_ALLOWED_ORIGINS";
     let listed = reader.list(name);
     if listed.is_empty() {
-        return Origins::Localhost;
+        return Origins::Unnamed;
     }
     let expected = "origins such as https://app.example.org";
     Origins::Only(parse_each(reader, name, &listed, expected, parse_origin))

@@ -31,9 +31,9 @@ use std::{
 pub use address::Host;
 pub use agent::Agent;
 pub use app_env::AppEnv;
-pub use auth::{Auth, AuthMode};
+pub use auth::{Auth, AuthMode, Jwt, JwtKeys};
 pub use fault::{Fault, Faults};
-pub use http::{Http, Origins};
+pub use http::{Hosts, Http, Origins};
 pub use mcp::{Mcp, ServerCommand};
 pub use model::{Choice, ChosenBy, Model};
 pub use provider::{Hosted, ProviderName};

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The longest accepted user id, in bytes.
@@ -61,6 +62,8 @@ impl fmt::Display for UserId {
 pub struct Principal {
     /// The user whose data may be touched.
     pub user: UserId,
+    /// Until when that is proven; for ever where nothing is asked for.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::{
     App,
     accept_header::{self, Format},
     fields::Fields,
+    principal::time_left,
     problem::Problem,
     query::Query,
     request_line::RUN_ID,
@@ -67,11 +68,12 @@ pub(super) async fn chat(
     let Followed::Stream(heard) = app.runs.follow(&principal.user, started.run, None).await? else {
         return Err(Problem::NotFound("run"));
     };
+    let limit = time_left(&principal, app.clock.now());
     let answer = match format {
         Format::Json => json(&app, &principal, started, heard).await.unwrap_or_else(Problem::into_response),
-        Format::Plain => sse::plain(heard),
-        Format::Events if is_simple => sse::simple(heard, app.heartbeat),
-        Format::Events => sse::native(heard, app.heartbeat),
+        Format::Plain => sse::plain(sse::until(heard, limit)),
+        Format::Events if is_simple => sse::simple(sse::until(heard, limit), app.heartbeat),
+        Format::Events => sse::native(sse::until(heard, limit), app.heartbeat),
     };
     Ok(with_headers(answer, &principal, started))
 }

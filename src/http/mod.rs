@@ -3,6 +3,7 @@
 mod accept_header;
 mod chat;
 mod conversations;
+mod cors;
 mod fields;
 mod guard;
 mod health;
@@ -11,6 +12,7 @@ mod principal;
 mod problem;
 mod query;
 mod request_line;
+mod routes;
 mod runs;
 mod serve;
 mod sse;
@@ -22,16 +24,17 @@ use axum::{
     Router,
     http::{HeaderName, HeaderValue, header},
     middleware::{from_fn, from_fn_with_state},
-    routing::{get, post},
 };
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
-pub use guard::HostGuard;
+pub use guard::{Allowed, ForeignOrigins, HostGuard};
 pub use health::{Part, ToolHealth};
+pub use routes::Route;
 pub use serve::serve;
 
-use crate::{runs::Runs, shutdown::Shutdown, store::Store};
+use crate::{auth::Auth, clock::Clock, runs::Runs, shutdown::Shutdown, store::Store};
 use problem::Problem;
+use routes::Table;
 
 /// What handlers work with. Cloning is cheap.
 #[derive(Clone)]
@@ -49,7 +52,11 @@ pub struct AppState {
     pub tool_health: Box<dyn Fn() -> Vec<ToolHealth> + Send + Sync>,
     /// Which model answers, for the ready route.
     pub model: String,
-    /// Which hosts and origins may speak to a service that knows no users.
+    /// How the service knows who asks.
+    pub auth: Auth,
+    /// The time of day.
+    pub clock: Clock,
+    /// Which hosts and origins may speak to the service.
     pub guard: HostGuard,
     /// How long a stream may be silent before it sends a comment.
     pub heartbeat: Duration,
@@ -72,25 +79,38 @@ impl std::ops::Deref for App {
     }
 }
 
-/// Builds the router: contract, section 1.
+/// Lists every route that the router answers.
+pub fn routes() -> Vec<Route> {
+    table().into_routes()
+}
+
+/// Names every route: contract, section 1.
+fn table() -> Table {
+    let conversation = "/api/{user_id}/conversations/{conversation_id}";
+    Table::default()
+        .get("/health/live", health::live)
+        .get("/health/ready", health::ready)
+        .post("/api/{user_id}/chat", chat::chat)
+        .get("/api/{user_id}/conversations", conversations::list)
+        .post("/api/{user_id}/conversations", conversations::create)
+        .get(conversation, conversations::read)
+        .patch(conversation, conversations::edit)
+        .delete(conversation, conversations::delete)
+        .get("/api/{user_id}/conversations/{conversation_id}/messages", conversations::messages)
+        .get("/api/{user_id}/runs/{run_id}", runs::read)
+        .get("/api/{user_id}/runs/{run_id}/events", runs::events)
+        .post("/api/{user_id}/runs/{run_id}/cancel", runs::cancel)
+        .get("/api/{user_id}/tasks", tasks::list)
+        .post("/api/{user_id}/tasks", tasks::create)
+        .get("/api/{user_id}/tasks/{number}", tasks::read)
+        .patch("/api/{user_id}/tasks/{number}", tasks::edit)
+        .delete("/api/{user_id}/tasks/{number}", tasks::delete)
+}
+
+/// Builds the router, and what every request passes through.
 pub fn router(app: App) -> Router {
-    let routes = Router::new()
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/api/{user_id}/chat", post(chat::chat))
-        .route("/api/{user_id}/conversations", get(conversations::list).post(conversations::create))
-        .route(
-            "/api/{user_id}/conversations/{conversation_id}",
-            get(conversations::read).patch(conversations::edit).delete(conversations::delete),
-        )
-        .route("/api/{user_id}/conversations/{conversation_id}/messages", get(conversations::messages))
-        .route("/api/{user_id}/runs/{run_id}", get(runs::read))
-        .route("/api/{user_id}/runs/{run_id}/events", get(runs::events))
-        .route("/api/{user_id}/runs/{run_id}/cancel", post(runs::cancel))
-        .route("/api/{user_id}/tasks", get(tasks::list).post(tasks::create))
-        .route("/api/{user_id}/tasks/{number}", get(tasks::read).patch(tasks::edit).delete(tasks::delete))
-        .fallback(no_such_route)
-        .method_not_allowed_fallback(method_not_allowed);
+    let routes =
+        table().into_router().fallback(no_such_route).method_not_allowed_fallback(method_not_allowed);
     let no_sniffing = SetResponseHeaderLayer::if_not_present(
         HeaderName::from_static("x-content-type-options"),
         HeaderValue::from_static("nosniff"),
@@ -99,6 +119,7 @@ pub fn router(app: App) -> Router {
         SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     routes
         .layer(CatchPanicLayer::custom(problem::of_panic))
+        .layer(from_fn_with_state(app.clone(), cors::around))
         .layer(from_fn_with_state(app.clone(), guard::check))
         .layer((no_sniffing, no_caching))
         .layer(from_fn(request_line::around))

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::request_line::RequestScope;
 use crate::{
+    auth::Refusal,
     domain::{ConversationId, RunFailure, RunId},
     runs::{StartError, TaskCallError},
     store::StoreError,
@@ -28,6 +29,8 @@ pub enum Problem {
     MalformedRequest(&'static str),
     #[error("{name} {fault}")]
     InvalidHeader { name: &'static str, fault: &'static str },
+    #[error("a valid bearer token is required")]
+    Unauthenticated(#[from] Refusal),
     #[error("{0}")]
     Forbidden(String),
     #[error("there is no such {0}")]
@@ -99,6 +102,7 @@ impl Problem {
             Self::MalformedJson(_) => (StatusCode::BAD_REQUEST, "malformed_json", "Malformed JSON"),
             Self::MalformedRequest(_) => (StatusCode::BAD_REQUEST, "malformed_request", "Malformed request"),
             Self::InvalidHeader { .. } => (StatusCode::BAD_REQUEST, "invalid_header", "Invalid header"),
+            Self::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "unauthenticated", "Unauthenticated"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found", "Not found"),
             Self::NoSuchRoute => (StatusCode::NOT_FOUND, "no_such_route", "No such route"),
@@ -132,6 +136,13 @@ impl Problem {
         (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_SECONDS)
     }
 
+    /// Says what to authenticate with (RFC 6750); a client that sent a token hears that it was no good, but not why.
+    fn challenge(&self) -> Option<HeaderValue> {
+        let Self::Unauthenticated(refusal) = self else { return None };
+        let is_without = [Refusal::NoToken, Refusal::OtherScheme].contains(refusal);
+        Some(HeaderValue::from_static(if is_without { "Bearer" } else { "Bearer error=\"invalid_token\"" }))
+    }
+
     /// Writes what is inside to the log; a client's own mistakes are in its request line already.
     fn log(&self) {
         match self {
@@ -139,6 +150,9 @@ impl Problem {
                 tracing::error!(error = self as &dyn std::error::Error, "request failed");
             }
             Self::ToolsUnavailable | Self::ShuttingDown => tracing::warn!(error = %self, "request refused"),
+            Self::Unauthenticated(reason) => {
+                tracing::info!(%reason, "a request without a good token was refused");
+            }
             _ => tracing::debug!(error = %self, "request refused"),
         }
     }
@@ -191,6 +205,9 @@ impl IntoResponse for Problem {
         let mut response = (status, [content_type], body).into_response();
         if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = self.challenge() {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{App, params::Params, problem::Problem, query::Query, sse};
+use super::{App, params::Params, principal::time_left, problem::Problem, query::Query, sse};
 use crate::{
     domain::{EventId, Principal, RunId},
     runs::Followed,
@@ -41,7 +41,10 @@ pub(super) async fn events(
     let (name, seen) = seen(&headers, &query)?;
     let run: RunId = params.id(ID)?;
     match app.runs.follow(&principal.user, run, seen).await? {
-        Followed::Stream(heard) => Ok(sse::native(heard, app.heartbeat)),
+        Followed::Stream(heard) => {
+            let heard = sse::until(heard, time_left(&principal, app.clock.now()));
+            Ok(sse::native(heard, app.heartbeat))
+        }
         Followed::Over => Ok(StatusCode::NO_CONTENT.into_response()),
         Followed::Beyond => {
             Err(Problem::InvalidHeader { name, fault: "lies beyond the last event of the run" })

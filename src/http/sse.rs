@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_stream::{Stream, StreamExt, once};
 
 use crate::{
@@ -21,6 +21,14 @@ type Listening = Pin<Box<dyn Stream<Item = Heard> + Send>>;
 
 /// Tells proxies not to hold frames back.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Ends what is heard after a time, whatever has been said by then. The run goes on; its client can follow it again.
+pub(super) fn until(heard: Listening, limit: Option<Duration>) -> Listening {
+    match limit {
+        Some(limit) => Box::pin(futures_util::StreamExt::take_until(heard, sleep(limit))),
+        None => heard,
+    }
+}
 
 /// Answers with a run in the native format.
 pub(super) fn native(heard: Listening, heartbeat: Duration) -> Response {
@@ -76,12 +84,26 @@ fn with_heartbeat(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::domain::{EventId, NoticeCode};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_with_its_time_however_silent_it_is() {
+        let heard = || -> Listening {
+            let notice = Arc::new(Event::Notice(NoticeCode::DemoMode.notice()));
+            Box::pin(once((EventId::NONE, notice)).chain(tokio_stream::pending()))
+        };
+        let began = Instant::now();
+        let frames: Vec<Heard> = until(heard(), Some(Duration::from_secs(90))).collect().await;
+        assert_eq!((frames.len(), began.elapsed()), (1, Duration::from_secs(90)));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn every_silence_is_broken_by_a_comment_and_nothing_is_lost_by_it() {
         let frames = futures_util::stream::unfold(0_u8, |count| async move {
-            tokio::time::sleep(Duration::from_secs(40)).await;
+            sleep(Duration::from_secs(40)).await;
             (count < 2).then(|| (format!("frame {count}"), count + 1))
         });
         let heard: Vec<String> = with_heartbeat(frames, Duration::from_secs(15)).collect().await;

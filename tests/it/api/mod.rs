@@ -1,6 +1,7 @@
 //! The routes, one file per resource.
 
 mod agent;
+mod auth;
 mod chat;
 mod conversations;
 mod health;

@@ -6,7 +6,7 @@ use super::{paths, source::File};
 ///
 /// Two rows go beyond the design. The serve loop of `http` spawns its connections where the end waits for them, and
 /// refuses when it drains: `shutdown`. `cli` starts the service with the system's `clock`, and `telemetry` with the
-/// format that the configuration names.
+/// format that the configuration names; it also makes tokens for trying, so it uses `auth` and the user ids of `domain`.
 const ROOMS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("clock", &[]),
@@ -23,7 +23,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("auth", &["domain", "config", "clock"]),
     ("http", &["domain", "runs", "store", "policy", "auth", "wire", "clock", "telemetry", "shutdown"]),
     ("app", &["*"]),
-    ("cli", &["app", "config", "clock", "telemetry"]),
+    ("cli", &["app", "auth", "config", "clock", "domain", "telemetry"]),
     ("main", &["cli", "telemetry"]),
     ("lib", &[]),
 ];

@@ -35,6 +35,9 @@ fn collect(folder: &str, files: &mut Vec<File>) {
     for entry in fs::read_dir(root.join(folder)).unwrap() {
         let entry = entry.unwrap();
         let path = format!("{folder}/{}", entry.file_name().to_str().unwrap());
+        if path.ends_with("/tests") {
+            continue;
+        }
         if entry.file_type().unwrap().is_dir() {
             collect(&path, files);
         } else if path.ends_with(".rs") && !path.ends_with("/tests.rs") {

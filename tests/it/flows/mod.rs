@@ -7,6 +7,7 @@ mod follow;
 mod idempotency;
 mod provider;
 mod readers;
+mod readme;
 mod rounds;
 mod secrets;
 mod start;

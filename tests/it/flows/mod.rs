@@ -14,3 +14,4 @@ mod start;
 mod stop;
 mod storage;
 mod tool_server;
+mod writes;

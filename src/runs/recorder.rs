@@ -29,7 +29,7 @@ struct Inner {
     started_at: DateTime<Utc>,
     state: Mutex<State>,
     /// Held by the step that is being stored and told.
-    step: tokio::sync::Mutex<()>,
+    step: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What the recorder remembers between two steps.
@@ -69,7 +69,7 @@ impl Recorder {
             tool_calls: 0,
             first_delta_at: None,
         };
-        let (started_at, step) = (clock.now(), tokio::sync::Mutex::default());
+        let (started_at, step) = (clock.now(), Arc::default());
         Self(Arc::new(Inner {
             store,
             clock,
@@ -117,16 +117,18 @@ impl Recorder {
         Ok(())
     }
 
-    /// Stores and tells one step, whether or not anybody still waits for it.
+    /// Stores and tells one step, whether or not anybody still waits for it. The step counts as under way before its
+    /// task exists, so the end of the run cannot slip in between.
     async fn step<F>(&self, step: impl FnOnce(Arc<Inner>) -> F + Send) -> Result<(), ScribeError>
     where
         F: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
-        let inner = Arc::clone(&self.0);
-        let work = step(Arc::clone(&inner));
+        let under_way = Arc::clone(&self.0.step).lock_owned().await;
+        let work = step(Arc::clone(&self.0));
         let written = self.0.shutdown.spawn_run(async move {
-            let _step = inner.step.lock().await;
-            work.await
+            let done = work.await;
+            drop(under_way);
+            done
         });
         match written.await {
             Ok(done) => Ok(done?),

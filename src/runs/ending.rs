@@ -28,7 +28,7 @@ impl Inner {
     /// Stores the end of a run and tells it. If the database stays down the run is left to the reaper, and those who
     /// follow go on with what is stored.
     pub(super) async fn end(&self, live: &Live, recorder: &Recorder, outcome: Outcome) {
-        let account = recorder.account().await;
+        let account = recorder.account();
         let next = account.next_event;
         let Some(ending) = ending(recorder.hold(), outcome, &account) else {
             return self.tell_what_is_stored(live, recorder.hold(), next).await;

@@ -100,8 +100,7 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
         }
     };
     let hold = Hold { run, user, conversation, attempt: 1 };
-    let (store, clock, shutdown) = (inner.store.clone(), inner.clock.clone(), inner.shutdown.clone());
-    let recorder = Recorder::new(store, clock, shutdown, hold, Arc::clone(&live));
+    let recorder = Recorder::new(inner.store.clone(), inner.clock.clone(), hold, Arc::clone(&live));
     recorder.tell(created(inner, run, accepted));
     if inner.is_demo {
         recorder.notice(NoticeCode::DemoMode);

@@ -15,13 +15,14 @@ use super::{
     App,
     accept_header::{self, Format},
     fields::Fields,
+    params::path_of,
     problem::Problem,
     query::Query,
     request_line::RUN_ID,
     sse,
 };
 use crate::{
-    domain::{ConversationId, Event, Notice, Principal, RunStatus, ToolChoice},
+    domain::{ConversationId, Event, Notice, Principal, RunFailure, RunStatus, ToolChoice},
     runs::{Followed, Heard, NewTurn, Started},
     wire::ChatOut,
 };
@@ -88,12 +89,14 @@ async fn json(
     let Some(run) = app.store.find_run(user, started.run).await? else {
         return Err(Problem::NotFound("run"));
     };
-    match (run.status, run.failure) {
-        (RunStatus::Failed, Some(failure)) => {
+    match run.status {
+        RunStatus::Failed => {
+            let failure = run.failure.unwrap_or(RunFailure::Internal);
             Err(Problem::RunFailed { failure, run: run.id, conversation: run.conversation_id })
         }
-        (RunStatus::Running, _) => Err(Problem::ShuttingDown),
-        _ => {
+        // The stream ended without an end: the service stops, or could not store it.
+        RunStatus::Running => Err(Problem::ShuttingDown),
+        RunStatus::Completed | RunStatus::Cancelled | RunStatus::AwaitingApproval => {
             let items = app.store.items_of_run(user, run.id).await?;
             Ok(axum::Json(ChatOut::new(&run, items, notices)).into_response())
         }
@@ -106,7 +109,7 @@ fn notice(event: &Event) -> Option<Notice> {
 
 fn with_headers(mut answer: Response, principal: &Principal, started: Started) -> Response {
     let Started { run, conversation, is_replay } = started;
-    let location = format!("/api/{}/runs/{run}/events", principal.user);
+    let location = format!("{}/runs/{run}/events", path_of(&principal.user));
     sse::pass_through(&mut answer);
     let headers = answer.headers_mut();
     for (name, value) in

@@ -27,7 +27,7 @@ use axum::{
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 pub use guard::HostGuard;
-pub use health::{Part, ToolHealth};
+pub use health::ToolHealth;
 pub use serve::serve;
 
 use crate::{runs::Runs, shutdown::Shutdown, store::Store};

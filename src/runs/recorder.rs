@@ -11,7 +11,10 @@ use chrono::{DateTime, Utc};
 use super::live::Live;
 use crate::{
     clock::Clock,
-    domain::{Event, EventId, ItemId, NoticeCode, Reply, Scribe, ScribeError, ToolCall, ToolResult, Usage},
+    domain::{
+        Event, EventId, ItemId, ModelIdentity, NoticeCode, Reply, Scribe, ScribeError, ToolCall, ToolResult,
+        Usage,
+    },
     store::{Hold, Partial, Store, StoreError},
 };
 
@@ -21,6 +24,7 @@ pub(super) struct Recorder {
     clock: Clock,
     hold: Hold,
     live: Arc<Live>,
+    model: ModelIdentity,
     started_at: DateTime<Utc>,
     state: Mutex<State>,
 }
@@ -50,7 +54,7 @@ pub(super) struct Account {
 }
 
 impl Recorder {
-    pub(super) fn new(store: Store, clock: Clock, hold: Hold, live: Arc<Live>) -> Self {
+    pub(super) fn new(store: Store, clock: Clock, hold: Hold, live: Arc<Live>, model: ModelIdentity) -> Self {
         let state = State {
             next: EventId::first_of(hold.attempt),
             last_stored: EventId::first_of(hold.attempt),
@@ -63,11 +67,16 @@ impl Recorder {
             first_delta_at: None,
         };
         let started_at = clock.now();
-        Self { store, clock, hold, live, started_at, state: Mutex::new(state) }
+        Self { store, clock, hold, live, model, started_at, state: Mutex::new(state) }
     }
 
     pub(super) const fn hold(&self) -> &Hold {
         &self.hold
+    }
+
+    /// Returns the model that the run was accepted for.
+    pub(super) const fn model(&self) -> &ModelIdentity {
+        &self.model
     }
 
     /// Tells an event that is stored already, or never will be.
@@ -95,9 +104,13 @@ impl Recorder {
             Some((grown.clone(), state.last_stored, state.first_delta_at))
         });
         let Some((partial, last_stored, first_delta_at)) = unsaved else { return Ok(()) };
-        let bytes = partial.text.len();
+        let (message, bytes) = (partial.message, partial.text.len());
         self.store.checkpoint(&self.hold, last_stored, partial, first_delta_at).await?;
-        self.with(|state| state.saved_bytes = bytes);
+        self.with(|state| {
+            if state.partial.as_ref().is_some_and(|partial| partial.message == message) {
+                state.saved_bytes = bytes;
+            }
+        });
         Ok(())
     }
 

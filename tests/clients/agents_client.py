@@ -46,7 +46,7 @@ async def the_server_is_listed_and_called(binary: str, folder: Path) -> None:
 
 
 async def the_schemas_can_be_made_strict(binary: str, folder: Path) -> None:
-    """Every tool becomes a function with a strict schema, which the SDK refuses to make of one it does not understand."""
+    """Every tool becomes a function with a strict schema; the SDK makes none of one that it does not understand."""
     async with server(binary, folder, [], "ada") as tasks:
         tools = await function_tools(tasks)
         assert list(tools) == TOOLS, f"the functions are {list(tools)}"

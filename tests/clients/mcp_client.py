@@ -1,4 +1,4 @@
-"""The official MCP client for Python judges the task server over standard input and output, in both eras of the protocol.
+"""The official MCP client for Python judges the task server over stdio, in both eras of the protocol.
 
 Our own tests use the library that the server is built with; two ends of one library may share a mistake."""
 
@@ -110,7 +110,7 @@ async def every_tool_is_called(binary: str, folder: Path) -> None:
 
 
 async def refusals_are_results(binary: str, folder: Path) -> None:
-    """A refusal is a result with isError, a code for programs and a sentence for models; an unknown tool is an error."""
+    """A refusal is a result with isError, a code and a sentence; an unknown tool is an error."""
     for mode in ERAS:
         async with alone(binary, folder, mode) as session:
             assert_refused(await session.call_tool("complete_task", {"number": 99}), "task_not_found")

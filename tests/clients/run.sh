@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Has clients that are not ours judge the task server over standard input and output: the official MCP client for Python,
-# the Agents SDK and the MCP Inspector. What they need is installed below the target folder, never into the tree.
+# Has clients that are not ours judge the task server over stdio: the official MCP client for Python, the
+# Agents SDK and the MCP Inspector. What they need is installed below the target folder, never into the tree.
 #
 # usage: run.sh [the parlor-tasks binary]; without one, the debug build that `cargo test` leaves behind
 set -euo pipefail

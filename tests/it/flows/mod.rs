@@ -11,4 +11,5 @@ mod secrets;
 mod start;
 mod stop;
 mod storage;
+mod store;
 mod tool_server;

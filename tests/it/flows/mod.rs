@@ -13,5 +13,6 @@ mod secrets;
 mod start;
 mod stop;
 mod storage;
+mod store;
 mod tool_server;
 mod writes;

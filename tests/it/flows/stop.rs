@@ -81,6 +81,7 @@ on_both! { migrations();
             assert!(turn.raw().ends_with("data: [DONE]\n\n"));
         }
         assert!(!std::path::Path::new(&format!("/proc/{child}")).exists(), "the task server is gone");
+        assert!(ended.log.contains("tool server `tasks` is stopped"), "and was waited for: {}", ended.log);
     }
 
     async fn a_second_signal_ends_it_at_once(place: Place) {

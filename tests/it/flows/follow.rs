@@ -86,7 +86,7 @@ on_both! { migrations();
         let mut turn = service.say("ada", "hm?", None).await;
         turn.until("run.created").await;
         while turn.raw().matches(": keep-alive\n\n").count() < 3 {
-            turn.read_more().await;
+            assert!(turn.read_more().await, "the stream ended in silence");
         }
         assert!(turn.raw().starts_with("retry: 1000\n\n"));
         gate.open();

@@ -125,7 +125,7 @@ on_both! { migrations();
         assert_eq!(data(&told, "tool.completed")["status"], "ok");
     }
 
-    async fn cancelling_a_call_that_hangs_leaves_it_in_doubt_within_a_second(place: Place) {
+    async fn cancelling_a_call_that_hangs_leaves_it_in_doubt(place: Place) {
         let provider = Provider::start().await;
         let service = Process::start(&place, &provider.settings()).await;
         provider.then(Answer::call("add_task", &json!({"title": "milk"}))).then(Answer::text(["Fine."]));
@@ -135,8 +135,7 @@ on_both! { migrations();
         let created = turn.until("run.created").await;
         turn.until("tool.started").await;
         let path = format!("/api/ada/runs/{}/cancel", run_of(std::slice::from_ref(&created)));
-        let cancelled: serde_json::Value = service.post(&path, json!({})).await.unwrap().json().await.unwrap();
-        assert_eq!(cancelled["status"], "cancelled");
+        assert_eq!(service.post(&path, json!({})).await.unwrap().status(), 200);
         let told = turn.rest().await;
         assert_eq!(names(&told), ["tool.completed", "run.cancelled"]);
         assert_eq!(data(&told, "tool.completed")["status"], "unknown");

@@ -1,6 +1,6 @@
 //! The composition root: builds the house from the configuration, in the order that the promises need.
 //!
-//! Lock, migrate, bind the port, end what an earlier process left, start the tool server, and only then serve.
+//! Lock, migrate, bind the port, end what an earlier process left while the tool server starts, and only then serve.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

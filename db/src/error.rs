@@ -2,6 +2,9 @@
 
 use sqlx::error::DatabaseError;
 
+/// What is said of a connection that is gone.
+pub(crate) const CONNECTION_FAILED: &str = "the connection failed";
+
 /// A failed read or write.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -34,7 +37,7 @@ impl From<sqlx::Error> for DbError {
         match Trouble::of(&error) {
             Trouble::Statement => Self::Refused(error),
             Trouble::Busy => Self::Unavailable { reason: "it is locked or too slow", source: Some(error) },
-            Trouble::Connection => Self::Unavailable { reason: "the connection failed", source: Some(error) },
+            Trouble::Connection => Self::Unavailable { reason: CONNECTION_FAILED, source: Some(error) },
         }
     }
 }

@@ -9,7 +9,12 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::{DatabaseUrl, DbError, connection::Connection, error::Trouble, tx::Tx};
+use crate::{
+    DatabaseUrl, DbError,
+    connection::Connection,
+    error::{CONNECTION_FAILED, Trouble},
+    tx::Tx,
+};
 
 /// How long a unit may wait in the queue before it is answered without having run.
 pub(crate) const QUEUE_LIMIT: Duration = Duration::from_secs(5);
@@ -17,6 +22,9 @@ pub(crate) const QUEUE_LIMIT: Duration = Duration::from_secs(5);
 /// How long a unit may take, COMMIT included. Its statements have shorter limits of their own; this one catches a
 /// server that stopped answering.
 const UNIT_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long the beginning of a transaction may take: a little longer than SQLite waits for a lock.
+const BEGIN_LIMIT: Duration = Duration::from_secs(6);
 
 /// A unit of work in the queue.
 pub(crate) struct Job {
@@ -81,20 +89,45 @@ pub(crate) async fn run(url: DatabaseUrl, queue: async_channel::Receiver<Job>) {
             job.unit.answer(Err(DbError::unavailable("the queue of writes is too long")));
             continue;
         }
-        if connection.is_none() {
-            match Connection::open(&url).await {
-                Ok(opened) => connection = Some(opened),
-                Err(error) => {
-                    job.unit.answer(Err(error));
-                    continue;
-                }
+        let open = match begun(&mut connection, &url).await {
+            Ok(open) => open,
+            Err(error) => {
+                job.unit.answer(Err(error));
+                continue;
             }
-        }
-        let Some(open) = connection.as_mut() else { continue };
+        };
         if run_one(open, job.unit).await == Condition::Condemned {
             tracing::warn!("a database connection is given up after trouble; the next write opens another");
             connection = None;
         }
+    }
+}
+
+/// Begins a transaction. A connection may have died while it was idle: then a fresh one is tried, since nothing of the
+/// unit has run yet.
+async fn begun<'c>(
+    connection: &'c mut Option<Connection>,
+    url: &DatabaseUrl,
+) -> Result<&'c mut Connection, DbError> {
+    let idle = connection.take();
+    let was_idle = idle.is_some();
+    let mut open = match idle {
+        Some(open) => open,
+        None => Connection::open(url).await?,
+    };
+    let mut began = begin(&mut open).await;
+    if was_idle && matches!(began, Err(DbError::Unavailable { reason: CONNECTION_FAILED, .. })) {
+        open = Connection::open(url).await?;
+        began = begin(&mut open).await;
+    }
+    began?;
+    Ok(connection.insert(open))
+}
+
+async fn begin(connection: &mut Connection) -> Result<(), DbError> {
+    match tokio::time::timeout(BEGIN_LIMIT, connection.begin()).await {
+        Ok(began) => Ok(began?),
+        Err(_elapsed) => Err(DbError::unavailable(CONNECTION_FAILED)),
     }
 }
 
@@ -116,10 +149,8 @@ async fn run_one(connection: &mut Connection, mut unit: Box<dyn Unit>) -> Condit
     condition
 }
 
+/// Runs a unit in the transaction that has begun, and ends the transaction.
 async fn transact(connection: &mut Connection, unit: &mut dyn Unit) -> (Result<(), DbError>, Condition) {
-    if let Err(error) = connection.begin().await {
-        return (Err(error.into()), Condition::Condemned);
-    }
     let mut tx = Tx::new(connection);
     let wish = unit.run(&mut tx).await;
     match (wish, tx.trouble()) {

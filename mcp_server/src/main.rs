@@ -8,7 +8,10 @@ use parlor_tasks::{
     Settings, serve_stdio,
     settings::{Fault, Launch},
 };
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata, level_filters::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter, filter::filter_fn, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 /// The exit code for settings that cannot be used.
 const BAD_SETTINGS: u8 = 2;
@@ -60,7 +63,8 @@ fn settings(launch: Launch) -> Result<Settings, Vec<Fault>> {
 }
 
 fn run(settings: Settings) -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).with_env_filter(filter()?).init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false);
+    tracing_subscriber::registry().with(filter()?).with(filter_fn(may_be_logged)).with(lines).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     let ended = runtime.block_on(serve_stdio(settings));
     // A terminal as standard input is read on a thread that nothing can interrupt.
@@ -68,10 +72,13 @@ fn run(settings: Settings) -> anyhow::Result<()> {
     Ok(ended?)
 }
 
-/// Reads `RUST_LOG`. The protocol library is held down whatever it says: it would log the arguments of calls.
+/// Reads `RUST_LOG`.
 fn filter() -> anyhow::Result<EnvFilter> {
-    let filter = EnvFilter::builder()
-        .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
-        .from_env_lossy();
-    Ok(filter.add_directive("rmcp=warn".parse()?))
+    let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    builder.from_env().context("RUST_LOG cannot be read")
+}
+
+/// Holds the protocol library down, whatever `RUST_LOG` says: it would log the arguments of calls.
+fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::WARN || !metadata.target().starts_with("rmcp")
 }

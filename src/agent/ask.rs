@@ -19,6 +19,9 @@ const LONGEST_NAME: usize = 256;
 /// The longest arguments of a call, in bytes; longer ones are not understood.
 const LONGEST_ARGUMENTS: usize = 64 * 1024;
 
+/// The deepest arguments of a call, in levels; deeper ones are not understood.
+const DEEPEST_ARGUMENTS: usize = 32;
+
 /// What stands for a last word that the model did not give.
 const NO_LAST_WORD: &str = "I did what I could within the allowed number of steps.";
 
@@ -94,10 +97,14 @@ impl Agent {
         draft: &mut Draft,
     ) -> Result<Finish, Stop> {
         let mut limit = self.limits.first_token;
+        let asked = self.model.identity();
         let mut stream = match timeout(limit, self.model.stream(request)).await {
             Ok(opened) => opened.map_err(|error| failed(&error))?,
             Err(_elapsed) => return Err(too_late("no answer")),
         };
+        if self.model.identity() != asked {
+            turn.notice(NoticeCode::ModelFallback);
+        }
         loop {
             let event = next_event(&mut stream, limit).await?;
             limit = self.limits.idle;
@@ -197,6 +204,16 @@ fn resolve_one(requested: RequestedCall, tools: &[Tool]) -> ToolCall {
     }
 }
 
+/// Tells whether a value has at most so many levels. What has more could be stored and never be read again.
+fn is_shallow(value: &Value, levels: usize) -> bool {
+    let Some(below) = levels.checked_sub(1) else { return false };
+    match value {
+        Value::Array(values) => values.iter().all(|value| is_shallow(value, below)),
+        Value::Object(fields) => fields.values().all(|value| is_shallow(value, below)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
+}
+
 /// Reads arguments; what is no JSON object is kept beside an empty one, so that the history stays valid.
 fn parse_arguments(text: String) -> (Map<String, Value>, Option<String>) {
     match text.trim() {
@@ -205,8 +222,10 @@ fn parse_arguments(text: String) -> (Map<String, Value>, Option<String>) {
             (Map::new(), Some(without_nul(cut_at(long, 1_000).to_owned())))
         }
         trimmed => match serde_json::from_str::<Map<String, Value>>(trimmed) {
-            Ok(arguments) => (arguments, None),
-            Err(_) => (Map::new(), Some(without_nul(text))),
+            Ok(arguments) if arguments.values().all(|value| is_shallow(value, DEEPEST_ARGUMENTS)) => {
+                (arguments, None)
+            }
+            Ok(_) | Err(_) => (Map::new(), Some(without_nul(text))),
         },
     }
 }
@@ -238,6 +257,8 @@ mod tests {
         assert_eq!(parse_arguments(String::new()), (Map::new(), None));
         assert_eq!(parse_arguments("[1]".into()), (Map::new(), Some("[1]".into())));
         assert_eq!(parse_arguments("{\"title\":".into()), (Map::new(), Some("{\"title\":".into())));
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(100), "]".repeat(100));
+        assert_eq!(parse_arguments(deep.clone()), (Map::new(), Some(deep)));
         assert_eq!(parse_arguments("{\"n\":1}".into()).0.get("n"), Some(&Value::from(1)));
     }
 

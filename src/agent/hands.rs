@@ -108,7 +108,11 @@ impl Hands {
                     tool.server = %server, tool.name = %call.name, call.id = %call.id,
                     "a tool server went away during a call that is safe to repeat"
                 );
-                self.host.call(principal, call).await
+                match self.host.call(principal, call).await {
+                    // The first try was sent: what became of it is not known.
+                    Err(ToolError::Unavailable { server }) => Err(ToolError::Lost { server }),
+                    outcome => outcome,
+                }
             }
             outcome => outcome,
         }

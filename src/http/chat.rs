@@ -15,6 +15,7 @@ use super::{
     App,
     accept_header::{self, Format},
     fields::Fields,
+    params::path_of,
     principal::time_left,
     problem::Problem,
     query::Query,
@@ -22,7 +23,7 @@ use super::{
     sse,
 };
 use crate::{
-    domain::{ConversationId, Event, Notice, Principal, RunStatus, ToolChoice},
+    domain::{ConversationId, Event, Notice, Principal, RunFailure, RunStatus, ToolChoice},
     runs::{Followed, Heard, NewTurn, Started},
     wire::ChatOut,
 };
@@ -90,12 +91,14 @@ async fn json(
     let Some(run) = app.store.find_run(user, started.run).await? else {
         return Err(Problem::NotFound("run"));
     };
-    match (run.status, run.failure) {
-        (RunStatus::Failed, Some(failure)) => {
+    match run.status {
+        RunStatus::Failed => {
+            let failure = run.failure.unwrap_or(RunFailure::Internal);
             Err(Problem::RunFailed { failure, run: run.id, conversation: run.conversation_id })
         }
-        (RunStatus::Running, _) => Err(Problem::ShuttingDown),
-        _ => {
+        // The stream ended without an end: the service stops, or could not store it.
+        RunStatus::Running => Err(Problem::ShuttingDown),
+        RunStatus::Completed | RunStatus::Cancelled | RunStatus::AwaitingApproval => {
             let items = app.store.items_of_run(user, run.id).await?;
             Ok(axum::Json(ChatOut::new(&run, items, notices)).into_response())
         }
@@ -108,7 +111,7 @@ fn notice(event: &Event) -> Option<Notice> {
 
 fn with_headers(mut answer: Response, principal: &Principal, started: Started) -> Response {
     let Started { run, conversation, is_replay } = started;
-    let location = format!("/api/{}/runs/{run}/events", principal.user);
+    let location = format!("{}/runs/{run}/events", path_of(&principal.user));
     sse::pass_through(&mut answer);
     let headers = answer.headers_mut();
     for (name, value) in

@@ -7,7 +7,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{App, fields::Fields, params::Params, problem::Problem, query::Query};
+use super::{
+    App,
+    fields::Fields,
+    params::{Params, path_of},
+    problem::Problem,
+    query::Query,
+};
 use crate::{
     domain::{ConversationId, Principal, Role},
     store::{ConversationEdit, Deleted, ItemPage},
@@ -41,7 +47,7 @@ pub(super) async fn create(
     let title = fields.title("title");
     fields.finish()?;
     let made = app.store.create_conversation(&principal.user, title).await?;
-    let location = format!("/api/{}/conversations/{}", principal.user, made.id);
+    let location = format!("{}/conversations/{}", path_of(&principal.user), made.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(ConversationOut::from(made)))
         .into_response())
 }

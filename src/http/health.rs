@@ -23,7 +23,7 @@ pub struct ToolHealth {
 
 /// How one part of the service is.
 #[derive(Clone, Debug, Serialize)]
-pub struct Part {
+pub(super) struct Part {
     status: &'static str,
     detail: String,
 }

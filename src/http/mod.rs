@@ -28,7 +28,7 @@ use axum::{
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 pub use guard::{Allowed, ForeignOrigins, HostGuard};
-pub use health::{Part, ToolHealth};
+pub use health::ToolHealth;
 pub use routes::Route;
 pub use serve::serve;
 

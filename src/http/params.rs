@@ -8,6 +8,7 @@ use axum::{
 };
 
 use super::{App, problem::Problem};
+use crate::domain::UserId;
 
 /// The parameters of the path, by name.
 #[derive(Debug)]
@@ -20,6 +21,12 @@ impl FromRequestParts<App> for Params {
         let params = RawPathParams::from_request_parts(parts, app).await;
         params.map(Self).map_err(|_| Problem::MalformedRequest("the path is not valid UTF-8"))
     }
+}
+
+/// Writes the beginning of a path of the user's, for `Location`. Of what a user id may hold only `|` is no sign of a
+/// path (RFC 3986, 3.3).
+pub(super) fn path_of(user: &UserId) -> String {
+    format!("/api/{}", user.as_str().replace('|', "%7C"))
 }
 
 impl Params {

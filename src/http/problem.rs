@@ -241,7 +241,7 @@ impl From<TaskCallError> for Problem {
             TaskCallError::Tool { code, message } if code == "invalid_arguments" => {
                 Self::field("body", message)
             }
-            TaskCallError::Tool { .. } => Self::Internal(error.into()),
+            TaskCallError::Tool { .. } | TaskCallError::InDoubt => Self::Internal(error.into()),
             TaskCallError::Invalid(message) => Self::field("body", message),
         }
     }

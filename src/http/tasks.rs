@@ -9,7 +9,13 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{App, fields::Fields, params::Params, problem::Problem, query::Query};
+use super::{
+    App,
+    fields::Fields,
+    params::{Params, path_of},
+    problem::Problem,
+    query::Query,
+};
 use crate::{
     domain::Principal,
     runs::TaskCall,
@@ -93,7 +99,7 @@ pub(super) async fn create(
     let arguments = content(&mut fields);
     fields.finish()?;
     let Changed { task } = call(&app, &principal, "add_task", arguments).await?;
-    let location = format!("/api/{}/tasks/{}", principal.user, task.number);
+    let location = format!("{}/tasks/{}", path_of(&principal.user), task.number);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(task)).into_response())
 }
 

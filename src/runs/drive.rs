@@ -26,7 +26,7 @@ const HISTORY_PAGE: u64 = 50;
 /// What an agent's turn came to: a last reply, nothing to do, or a stop.
 pub(super) type Outcome = Result<Option<(ItemId, Reply)>, Stop>;
 
-/// Drives a run and ends it. There is no way out of here that leaves the run open while the database answers.
+/// Drives a run and ends it. Whatever way out of here leaves it open, the reaper ends it.
 pub(super) async fn drive(runs: Runs, live: Arc<Live>, recorder: Recorder, turn: NewTurn) {
     let inner = &runs.0;
     let _retired = Retired { shelf: &inner.shelf, live: &live };

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     agent::Stop,
-    domain::{Event, EventId, ModelIdentity, Reply, RunStatus},
+    domain::{Event, EventId, ModelIdentity, Reply, Run, RunStatus, UserId},
     store::{Ending, Hold, StoreError},
     telemetry::{RunLine, run_ended},
 };
@@ -28,7 +28,7 @@ impl Inner {
     /// Stores the end of a run and tells it. If the database stays down the run is left to the reaper, and those who
     /// follow go on with what is stored.
     pub(super) async fn end(&self, live: &Live, recorder: &Recorder, outcome: Outcome) {
-        let account = recorder.account().await;
+        let account = recorder.account();
         let next = account.next_event;
         let Some(ending) = ending(recorder.hold(), outcome, &account) else {
             return self.tell_what_is_stored(live, recorder.hold(), next).await;
@@ -37,12 +37,10 @@ impl Inner {
             Ok(events) => {
                 if events.first().is_some_and(|(id, _)| *id > next) {
                     // A step was stored that nobody was told of.
-                    self.tell_what_is_stored(live, recorder.hold(), next).await;
-                } else {
-                    events.into_iter().for_each(|(id, event)| live.push(id, event));
+                    return self.tell_what_is_stored(live, recorder.hold(), next).await;
                 }
-                let model = self.agent.model.identity();
-                log_run(&ending, &model, account.started_at, self.clock.now(), account.tool_calls);
+                events.into_iter().for_each(|(id, event)| live.push(id, event));
+                log_run(&ending, recorder.model(), &account, self.clock.now());
             }
             Err(StoreError::Fenced) => self.tell_what_is_stored(live, recorder.hold(), next).await,
             Err(error) => tracing::error!(
@@ -75,7 +73,10 @@ impl Inner {
     async fn tell_what_is_stored(&self, live: &Live, hold: &Hold, next: EventId) {
         let stored = async {
             match self.store.find_run(&hold.user, hold.run).await? {
-                Some(run) if run.status.is_final() => self.store.replay(&hold.user, &run).await,
+                Some(run) if run.status.is_final() => {
+                    log_stored(&run, &hold.user);
+                    self.store.replay(&hold.user, &run).await
+                }
                 Some(_) | None => Ok(Vec::new()),
             }
         };
@@ -90,15 +91,9 @@ impl Inner {
     }
 }
 
-/// Writes the one wide line of a run.
-pub(super) fn log_run(
-    ending: &Ending,
-    model: &ModelIdentity,
-    started_at: DateTime<Utc>,
-    ended_at: DateTime<Utc>,
-    tool_calls: u64,
-) {
-    let since_start = |at: DateTime<Utc>| (at - started_at).to_std().unwrap_or_default();
+/// Writes the one wide line of a run that this process has ended.
+fn log_run(ending: &Ending, model: &ModelIdentity, account: &Account, ended_at: DateTime<Utc>) {
+    let since_start = |at: DateTime<Utc>| (at - account.started_at).to_std().unwrap_or_default();
     run_ended(&RunLine {
         run_id: ending.run,
         conversation_id: ending.conversation,
@@ -110,7 +105,25 @@ pub(super) fn log_run(
         duration: since_start(ended_at),
         first_delta: ending.first_delta_at.map(since_start),
         usage: ending.usage,
-        tool_calls,
+        tool_calls: account.tool_calls,
+    });
+}
+
+/// Writes the one wide line of a run as it is stored; how many calls it made is not counted again.
+pub(super) fn log_stored(run: &Run, user: &UserId) {
+    let since_start = |at: DateTime<Utc>| (at - run.created_at).to_std().unwrap_or_default();
+    run_ended(&RunLine {
+        run_id: run.id,
+        conversation_id: run.conversation_id,
+        user,
+        status: run.status,
+        failure: run.failure,
+        provider: &run.provider,
+        model: &run.model,
+        duration: run.ended_at.map(since_start).unwrap_or_default(),
+        first_delta: run.first_delta_at.map(since_start),
+        usage: run.usage,
+        tool_calls: 0,
     });
 }
 

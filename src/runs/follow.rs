@@ -34,7 +34,7 @@ pub enum Followed {
 
 impl Runs {
     /// Follows a run of the user from its start, or behind `seen`. The stream ends after the end event; it ends
-    /// without one only if the database is down for long. Dropping it changes nothing.
+    /// without one only if the end cannot be stored for long, the service stops or the run is deleted. Dropping it changes nothing.
     pub async fn follow(
         &self,
         user: &UserId,
@@ -61,11 +61,13 @@ impl Runs {
     }
 
     fn follow_live(&self, user: UserId, live: Arc<Live>, seen: EventId) -> Followed {
+        // In this order: what is told between the two looks must not pass for having been seen.
+        let is_complete = live.is_complete();
         let last = live.last();
         if seen > last {
             return Followed::Beyond;
         }
-        if live.is_over() && seen == last {
+        if is_complete && seen == last {
             return Followed::Over;
         }
         let (inner, run) = (Arc::clone(&self.0), live.run);

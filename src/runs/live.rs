@@ -63,6 +63,11 @@ impl Live {
         locked(&self.log).last().unwrap_or(EventId::NONE)
     }
 
+    /// Tells whether the run's end was told.
+    pub(super) fn is_complete(&self) -> bool {
+        locked(&self.log).is_complete()
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.told.borrow().is_over
     }
@@ -136,7 +141,7 @@ impl Shelf {
     /// Closes a run's log and lets go of it after a while. Readers that have it keep it. A log that does not tell the
     /// end is let go at once: what is stored will know more.
     pub(super) fn retire(&self, live: &Live) {
-        if !locked(&live.log).is_complete() {
+        if !live.is_complete() {
             return self.discard(live);
         }
         live.close();

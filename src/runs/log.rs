@@ -52,7 +52,7 @@ impl Log {
         self.last = Some(id);
         match self.entries.last_mut() {
             Some(Entry::Text(text)) if text.message == message && text.next_id() == id => text.push(delta),
-            _ => {
+            Some(Entry::Text(_) | Entry::Whole(..)) | None => {
                 let mut text = Text { message, first: id, text: String::new(), ends: Vec::new() };
                 text.push(delta);
                 self.entries.push(Entry::Text(text));
@@ -144,8 +144,7 @@ fn weight(event: &Event) -> usize {
     let text = match event {
         Event::MessageDelta { delta, .. } => delta.len(),
         Event::MessageCompleted { content, .. } => content.len(),
-        // The result stands in it twice: as text and as a value.
-        Event::ToolCompleted { result, .. } => result.text.len() * 2,
+        Event::ToolCompleted { result, .. } => result.text.len() + result.result.to_string().len(),
         Event::ToolStarted { call, .. } => {
             let arguments = call.arguments.iter().map(|(name, value)| name.len() + value.to_string().len());
             arguments.sum::<usize>() + call.unparsed.as_ref().map_or(0, String::len)

@@ -1,7 +1,7 @@
 //! The scribe of one run: stores each step, then tells it. Event ids are given here and nowhere else.
 //!
-//! A step is stored and told on a task of its own. Whoever waits for it may go away, when the run is interrupted or its
-//! time is over; the end of the run then waits for the step, and never for half of one.
+//! A step may be cut short between the two, when the run is interrupted or its time is over. The end of the run finds
+//! what was stored and tells it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,25 +11,22 @@ use chrono::{DateTime, Utc};
 use super::live::Live;
 use crate::{
     clock::Clock,
-    domain::{Event, EventId, ItemId, NoticeCode, Reply, Scribe, ScribeError, ToolCall, ToolResult, Usage},
-    shutdown::Shutdown,
+    domain::{
+        Event, EventId, ItemId, ModelIdentity, NoticeCode, Reply, Scribe, ScribeError, ToolCall, ToolResult,
+        Usage,
+    },
     store::{Hold, Partial, Store, StoreError},
 };
 
-/// Writes down what one attempt of a run does. Cloning is cheap.
-#[derive(Clone)]
-pub(super) struct Recorder(Arc<Inner>);
-
-struct Inner {
+/// Writes down what one attempt of a run does.
+pub(super) struct Recorder {
     store: Store,
     clock: Clock,
-    shutdown: Shutdown,
     hold: Hold,
     live: Arc<Live>,
+    model: ModelIdentity,
     started_at: DateTime<Utc>,
     state: Mutex<State>,
-    /// Held by the step that is being stored and told.
-    step: tokio::sync::Mutex<()>,
 }
 
 /// What the recorder remembers between two steps.
@@ -57,7 +54,7 @@ pub(super) struct Account {
 }
 
 impl Recorder {
-    pub(super) fn new(store: Store, clock: Clock, shutdown: Shutdown, hold: Hold, live: Arc<Live>) -> Self {
+    pub(super) fn new(store: Store, clock: Clock, hold: Hold, live: Arc<Live>, model: ModelIdentity) -> Self {
         let state = State {
             next: EventId::first_of(hold.attempt),
             last_stored: EventId::first_of(hold.attempt),
@@ -69,76 +66,52 @@ impl Recorder {
             tool_calls: 0,
             first_delta_at: None,
         };
-        let (started_at, step) = (clock.now(), tokio::sync::Mutex::default());
-        Self(Arc::new(Inner {
-            store,
-            clock,
-            shutdown,
-            hold,
-            live,
-            started_at,
-            state: Mutex::new(state),
-            step,
-        }))
+        let started_at = clock.now();
+        Self { store, clock, hold, live, model, started_at, state: Mutex::new(state) }
     }
 
-    pub(super) fn hold(&self) -> &Hold {
-        &self.0.hold
+    pub(super) const fn hold(&self) -> &Hold {
+        &self.hold
+    }
+
+    /// Returns the model that the run was accepted for.
+    pub(super) const fn model(&self) -> &ModelIdentity {
+        &self.model
     }
 
     /// Tells an event that is stored already, or never will be.
     pub(super) fn tell(&self, event: Event) {
-        self.0.tell(event);
+        let id = self.with(State::take_id);
+        self.live.push(id, event);
     }
 
-    /// Waits for the step that is under way, if there is one, and returns what is known then.
-    pub(super) async fn account(&self) -> Account {
-        let _step = self.0.step.lock().await;
-        self.0.with(|state| Account {
+    /// Returns what is known so far.
+    pub(super) fn account(&self) -> Account {
+        self.with(|state| Account {
             next_event: state.next,
             partial: state.partial.clone(),
             usage: state.usage,
             tool_calls: state.tool_calls,
-            started_at: self.0.started_at,
+            started_at: self.started_at,
             first_delta_at: state.first_delta_at,
         })
     }
 
     /// Saves the text of the message being written, if there is more of it than was saved.
     pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
-        let unsaved = self.0.with(|state| {
+        let unsaved = self.with(|state| {
             let grown = state.partial.as_ref().filter(|partial| partial.text.len() > state.saved_bytes)?;
             Some((grown.clone(), state.last_stored, state.first_delta_at))
         });
         let Some((partial, last_stored, first_delta_at)) = unsaved else { return Ok(()) };
-        let bytes = partial.text.len();
-        self.0.store.checkpoint(&self.0.hold, last_stored, partial, first_delta_at).await?;
-        self.0.with(|state| state.saved_bytes = bytes);
-        Ok(())
-    }
-
-    /// Stores and tells one step, whether or not anybody still waits for it.
-    async fn step<F>(&self, step: impl FnOnce(Arc<Inner>) -> F + Send) -> Result<(), ScribeError>
-    where
-        F: Future<Output = Result<(), StoreError>> + Send + 'static,
-    {
-        let inner = Arc::clone(&self.0);
-        let work = step(Arc::clone(&inner));
-        let written = self.0.shutdown.spawn_run(async move {
-            let _step = inner.step.lock().await;
-            work.await
+        let (message, bytes) = (partial.message, partial.text.len());
+        self.store.checkpoint(&self.hold, last_stored, partial, first_delta_at).await?;
+        self.with(|state| {
+            if state.partial.as_ref().is_some_and(|partial| partial.message == message) {
+                state.saved_bytes = bytes;
+            }
         });
-        match written.await {
-            Ok(done) => Ok(done?),
-            Err(died) => Err(ScribeError::Unavailable(died.into())),
-        }
-    }
-}
-
-impl Inner {
-    fn tell(&self, event: Event) {
-        let id = self.with(State::take_id);
-        self.live.push(id, event);
+        Ok(())
     }
 
     /// Tells the event of a step that was stored under the next id.
@@ -151,12 +124,12 @@ impl Inner {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn reply(&self, message: ItemId, reply: Reply) -> Result<(), StoreError> {
+    async fn store_reply(&self, message: ItemId, reply: &Reply) -> Result<(), StoreError> {
         let (text, incomplete) = (reply.text.clone(), reply.incomplete);
         // A reply without text has nothing to tell; it is stored under the id of the newest event.
         let (event, usage) =
             self.with(|state| (if text.is_empty() { state.next.plus(-1) } else { state.next }, state.usage));
-        self.store.record_reply(&self.hold, event, message, reply, usage).await?;
+        self.store.record_reply(&self.hold, event, message, reply.clone(), usage).await?;
         self.with(|state| {
             state.last_stored = event;
             state.partial = None;
@@ -168,18 +141,18 @@ impl Inner {
         Ok(())
     }
 
-    async fn call_started(&self, call: ToolCall) -> Result<(), StoreError> {
+    async fn store_start(&self, call: &ToolCall) -> Result<(), StoreError> {
         let (event, message_id) = self.with(|state| (state.next, state.asked_by));
         self.store.start_call(&self.hold, event, call.id).await?;
         self.with(|state| state.tool_calls += 1);
-        self.tell_stored(Event::ToolStarted { message_id, call });
+        self.tell_stored(Event::ToolStarted { message_id, call: call.clone() });
         Ok(())
     }
 
-    async fn call_ended(&self, result: ToolResult) -> Result<(), StoreError> {
+    async fn store_answer(&self, result: &ToolResult) -> Result<(), StoreError> {
         let (event, message_id) = self.with(|state| (state.next, state.asked_by));
         self.store.settle_call(&self.hold, event, result.clone()).await?;
-        self.tell_stored(Event::ToolCompleted { message_id, result });
+        self.tell_stored(Event::ToolCompleted { message_id, result: result.clone() });
         Ok(())
     }
 }
@@ -198,8 +171,8 @@ impl Scribe for Recorder {
         if text.is_empty() {
             return;
         }
-        let now = self.0.clock.now();
-        let id = self.0.with(|state| {
+        let now = self.clock.now();
+        let id = self.with(|state| {
             state.first_delta_at.get_or_insert(now);
             match &mut state.partial {
                 Some(partial) if partial.message == message => partial.text.push_str(text),
@@ -210,11 +183,11 @@ impl Scribe for Recorder {
             }
             state.take_id()
         });
-        self.0.live.push_delta(id, message, text);
+        self.live.push_delta(id, message, text);
     }
 
     fn notice(&self, code: NoticeCode) {
-        let is_new = self.0.with(|state| {
+        let is_new = self.with(|state| {
             let is_new = !state.noticed.contains(&code);
             if is_new {
                 state.noticed.push(code);
@@ -227,22 +200,19 @@ impl Scribe for Recorder {
     }
 
     fn spent(&self, usage: Usage) {
-        self.0.with(|state| state.usage.add(usage));
+        self.with(|state| state.usage.add(usage));
     }
 
     async fn reply(&self, message: ItemId, reply: &Reply) -> Result<(), ScribeError> {
-        let reply = reply.clone();
-        self.step(|inner| async move { inner.reply(message, reply).await }).await
+        Ok(self.store_reply(message, reply).await?)
     }
 
     async fn call_started(&self, call: &ToolCall) -> Result<(), ScribeError> {
-        let call = call.clone();
-        self.step(|inner| async move { inner.call_started(call).await }).await
+        Ok(self.store_start(call).await?)
     }
 
     async fn call_ended(&self, result: &ToolResult) -> Result<(), ScribeError> {
-        let result = result.clone();
-        self.step(|inner| async move { inner.call_ended(result).await }).await
+        Ok(self.store_answer(result).await?)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::Runs;
+use super::{Runs, ending::log_stored};
 use crate::{
     domain::{EventId, Reply, RunFailure, RunId, RunStatus},
     store::{Ending, OpenRun, StoreError},
@@ -22,7 +22,7 @@ const FORGET_EVERY: Duration = Duration::from_secs(600);
 
 impl Runs {
     /// Ends every run that an earlier process left running: `failed`, `interrupted`, the saved text kept, open calls
-    /// answered. Returns how many there were. A run that cannot be ended keeps no other from it.
+    /// answered. Returns how many there were. A run that the database refuses to end keeps no other from it.
     pub async fn recover(&self) -> Result<usize, StoreError> {
         let mut ended = 0;
         let mut after = None;
@@ -89,10 +89,12 @@ impl Runs {
     /// Ends a run in the name of the attempt after the one that was under way, so that its last events stand above
     /// everything a client saw. Returns whether there was anything to end.
     async fn interrupt(&self, run: OpenRun) -> Result<bool, StoreError> {
-        let id: RunId = run.id;
+        let (id, user): (RunId, _) = (run.id, run.user.clone());
         match self.0.store.end_run(interruption(run)).await {
             Ok(_) => {
-                tracing::warn!(run.id = %id, "a run was ended as interrupted");
+                if let Some(ended) = self.0.store.find_run(&user, id).await? {
+                    log_stored(&ended, &user);
+                }
                 Ok(true)
             }
             Err(StoreError::Fenced) => Ok(false),

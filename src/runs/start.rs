@@ -10,7 +10,9 @@ use tracing::Instrument;
 use super::{Inner, Runs, recorder::Recorder};
 use crate::{
     agent::instructions,
-    domain::{ConversationId, Event, NoticeCode, Principal, RunId, Scribe, ToolChoice, UserMessage},
+    domain::{
+        ConversationId, Event, ModelIdentity, NoticeCode, Principal, RunId, Scribe, ToolChoice, UserMessage,
+    },
     store::{Accept, AcceptError, Accepted, Hold, IdempotencyKey, Place, Refusal, StoreError},
 };
 
@@ -90,7 +92,7 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let inner = &runs.0;
     let user = turn.principal.user.clone();
     let asked = accept(inner, &turn);
-    let (run, conversation) = (asked.run, asked.conversation.conversation());
+    let (run, conversation, model) = (asked.run, asked.conversation.conversation(), asked.model.clone());
     let live = inner.shelf.open(run, user.clone(), conversation);
     let accepted = match inner.accept(asked).await {
         Ok(accepted) => accepted,
@@ -100,9 +102,9 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
         }
     };
     let hold = Hold { run, user, conversation, attempt: 1 };
-    let (store, clock, shutdown) = (inner.store.clone(), inner.clock.clone(), inner.shutdown.clone());
-    let recorder = Recorder::new(store, clock, shutdown, hold, Arc::clone(&live));
-    recorder.tell(created(inner, run, accepted));
+    let created = created(run, accepted, &model);
+    let recorder = Recorder::new(inner.store.clone(), inner.clock.clone(), hold, Arc::clone(&live), model);
+    recorder.tell(created);
     if inner.is_demo {
         recorder.notice(NoticeCode::DemoMode);
     }
@@ -165,14 +167,13 @@ fn refused(error: AcceptError) -> Result<Started, StartError> {
     }
 }
 
-fn created(inner: &Inner, run_id: RunId, accepted: Accepted) -> Event {
-    let model = inner.agent.model.identity();
+fn created(run_id: RunId, accepted: Accepted, model: &ModelIdentity) -> Event {
     Event::RunCreated {
         run_id,
         conversation_id: accepted.conversation,
         user_message_id: accepted.user_message,
-        provider: model.provider,
-        model: model.model,
+        provider: model.provider.clone(),
+        model: model.model.clone(),
         attempt: 1,
     }
 }

@@ -17,9 +17,12 @@ pub struct TaskCall {
 /// Why a call brought no result of the tool.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskCallError {
-    /// The tool server is down or did not answer in time.
+    /// The tool server is down; the call was not made.
     #[error("the task tools are unavailable")]
     Unavailable,
+    /// There was no answer; whether the call took effect is not known.
+    #[error("the task tool gave no answer; the change may have been made")]
+    InDoubt,
     /// Rules or a read-only task server forbid it.
     #[error("{0}")]
     Forbidden(String),
@@ -46,7 +49,8 @@ impl Runs {
         let hands = &self.0.agent.hands;
         let tools = hands.tools(principal).await;
         let Some(tool) = tools.iter().find(|tool| tool.name == call.tool && tool.is_keyed) else {
-            return Err(TaskCallError::Unavailable);
+            let is_up = tools.iter().any(|tool| tool.is_keyed);
+            return Err(if is_up { not_offered(call.tool) } else { TaskCallError::Unavailable });
         };
         let call = ToolCall {
             id: CallId::new(),
@@ -70,10 +74,13 @@ fn outcome(result: ToolResult) -> Result<Value, TaskCallError> {
             _ => Err(TaskCallError::Unavailable),
         },
         CallStatus::Denied => Err(TaskCallError::Forbidden(result.text)),
-        CallStatus::Cancelled | CallStatus::Timeout | CallStatus::Unknown | CallStatus::NotRun => {
-            Err(TaskCallError::Unavailable)
-        }
+        CallStatus::Timeout | CallStatus::Unknown => Err(TaskCallError::InDoubt),
+        CallStatus::Cancelled | CallStatus::NotRun => Err(TaskCallError::Unavailable),
     }
+}
+
+fn not_offered(tool: &str) -> TaskCallError {
+    TaskCallError::Forbidden(format!("the task server does not offer `{tool}`; it may be read-only"))
 }
 
 fn refusal(code: &str, message: &str) -> TaskCallError {

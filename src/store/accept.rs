@@ -198,14 +198,11 @@ async fn start_run(
         .values_panic(values)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
         .to_owned();
-    // Twice, because the run in the way may have ended between the conflict and the look.
-    for _ in 0..2 {
-        if tx.execute(&insert).await? == 1 {
-            return Ok(());
-        }
-        if let Some(active) = super::runs::find_running(tx, conversation).await? {
-            return Err(AcceptError::Refused(Refusal::Busy { active }));
-        }
+    if tx.execute(&insert).await? == 1 {
+        return Ok(());
     }
-    Err(StoreError::corrupt("running run").into())
+    match super::runs::find_running(tx, conversation).await? {
+        Some(active) => Err(AcceptError::Refused(Refusal::Busy { active })),
+        None => Err(StoreError::corrupt("running run").into()),
+    }
 }

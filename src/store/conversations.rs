@@ -135,7 +135,24 @@ impl Store {
         id: ConversationId,
     ) -> Result<Deleted, StoreError> {
         let (owner, now) = (user.clone(), self.clock.now());
-        self.db.write(move |tx| Box::pin(async move { delete(tx, &owner, id, now).await })).await
+        let done = self.db.write(move |tx| Box::pin(async move { delete(tx, &owner, id, now).await })).await;
+        match done {
+            Ok(deleted) => Ok(deleted),
+            Err(Refused::Busy(active)) => Ok(Deleted::Busy { active }),
+            Err(Refused::Store(error)) => Err(error),
+        }
+    }
+}
+
+/// Why a deletion was rolled back.
+enum Refused {
+    Busy(RunId),
+    Store(StoreError),
+}
+
+impl<E: Into<StoreError>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Store(error.into())
     }
 }
 
@@ -144,8 +161,20 @@ async fn delete(
     owner: &UserId,
     id: ConversationId,
     now: DateTime<Utc>,
-) -> Result<Deleted, StoreError> {
-    // Touching the row first keeps a turn from being accepted between the look and the deletion.
+) -> Result<Deleted, Refused> {
+    // The keys go first: a turn that is being accepted takes its key before its conversation, too.
+    let its_runs = Query::select()
+        .column(Runs::Id)
+        .from(Runs::Table)
+        .and_where(Expr::col(Runs::ConversationId).eq(id.uuid()))
+        .and_where(Expr::col(Runs::UserId).eq(owner.as_str()))
+        .to_owned();
+    let keys = Query::delete()
+        .from_table(IdempotencyKeys::Table)
+        .and_where(Expr::col(IdempotencyKeys::RunId).in_subquery(its_runs))
+        .to_owned();
+    tx.execute(&keys).await?;
+    // Touching the row keeps a turn from being accepted between the look and the deletion.
     let hold = Query::update()
         .table(Conversations::Table)
         .value(Conversations::UpdatedAt, now)
@@ -156,18 +185,8 @@ async fn delete(
         return Ok(Deleted::Absent);
     }
     if let Some(active) = super::runs::find_running(tx, id).await? {
-        return Ok(Deleted::Busy { active });
+        return Err(Refused::Busy(active));
     }
-    let its_runs = Query::select()
-        .column(Runs::Id)
-        .from(Runs::Table)
-        .and_where(Expr::col(Runs::ConversationId).eq(id.uuid()))
-        .to_owned();
-    let keys = Query::delete()
-        .from_table(IdempotencyKeys::Table)
-        .and_where(Expr::col(IdempotencyKeys::RunId).in_subquery(its_runs))
-        .to_owned();
-    tx.execute(&keys).await?;
     let conversation = Query::delete()
         .from_table(Conversations::Table)
         .and_where(Expr::col(Conversations::Id).eq(id.uuid()))

@@ -48,13 +48,13 @@ pub(super) async fn claim(
     key: &IdempotencyKey,
     now: DateTime<Utc>,
 ) -> Result<(), AcceptError> {
-    let forget_expired = Query::delete()
+    let forget = Query::delete()
         .from_table(IdempotencyKeys::Table)
         .and_where(Expr::col(IdempotencyKeys::UserId).eq(turn.user.as_str()))
         .and_where(Expr::col(IdempotencyKeys::Key).eq(&key.key))
-        .and_where(Expr::col(IdempotencyKeys::CreatedAt).lt(now - key.lifetime))
         .to_owned();
-    tx.execute(&forget_expired).await?;
+    let expired = Expr::col(IdempotencyKeys::CreatedAt).lt(now - key.lifetime);
+    tx.execute(&forget.clone().and_where(expired).to_owned()).await?;
     let columns = [
         IdempotencyKeys::UserId,
         IdempotencyKeys::Key,
@@ -78,10 +78,19 @@ pub(super) async fn claim(
     if tx.execute(&claim).await? == 1 {
         return Ok(());
     }
-    Err(AcceptError::Refused(find_first_use(tx, turn, key).await?))
+    if let Some(refusal) = find_first_use(tx, turn, key).await? {
+        return Err(AcceptError::Refused(refusal));
+    }
+    // Its run was deleted, with its conversation: the key is free again.
+    tx.execute(&forget).await?;
+    if tx.execute(&claim).await? == 1 { Ok(()) } else { Err(StoreError::corrupt("idempotency key").into()) }
 }
 
-async fn find_first_use(tx: &mut Tx<'_>, turn: &Accept, key: &IdempotencyKey) -> Result<Refusal, StoreError> {
+async fn find_first_use(
+    tx: &mut Tx<'_>,
+    turn: &Accept,
+    key: &IdempotencyKey,
+) -> Result<Option<Refusal>, StoreError> {
     let first_use = Query::select()
         .column((IdempotencyKeys::Table, IdempotencyKeys::BodyHash))
         .column((IdempotencyKeys::Table, IdempotencyKeys::RunId))
@@ -94,11 +103,12 @@ async fn find_first_use(tx: &mut Tx<'_>, turn: &Accept, key: &IdempotencyKey) ->
         .and_where(Expr::col((IdempotencyKeys::Table, IdempotencyKeys::UserId)).eq(turn.user.as_str()))
         .and_where(Expr::col((IdempotencyKeys::Table, IdempotencyKeys::Key)).eq(&key.key))
         .to_owned();
-    match tx.find::<(String, Uuid, Uuid)>(&first_use).await? {
-        Some((hash, run, conversation)) if hash == key.body_hash => {
-            Ok(Refusal::Repeated { run: run.into(), conversation: conversation.into() })
+    let found = tx.find::<(String, Uuid, Uuid)>(&first_use).await?;
+    Ok(found.map(|(hash, run, conversation)| {
+        if hash == key.body_hash {
+            Refusal::Repeated { run: run.into(), conversation: conversation.into() }
+        } else {
+            Refusal::KeyReused
         }
-        Some(_) => Ok(Refusal::KeyReused),
-        None => Err(StoreError::corrupt("idempotency key")),
-    }
+    }))
 }

@@ -1,7 +1,8 @@
 //! The steps of a run, each one transaction, each fenced: it is written only while the run is still this attempt's.
 //!
-//! Every transaction locks the conversation first, as accepting a turn does. So no two writers of a conversation are
-//! ever under way at once, and Postgres never finds two of them waiting for each other.
+//! Every step locks the conversation first, as accepting a turn does before it touches a run. So no two of them are ever
+//! under way at once in a conversation, and Postgres never finds two waiting for each other. Only the saved text of a
+//! message needs no lock: it touches one row.
 
 use chrono::{DateTime, Utc};
 use parlor_db::Tx;

@@ -46,7 +46,7 @@ pub struct RunLine<'a> {
     pub first_delta: Option<Duration>,
     /// `usage.model_calls`, `usage.input_tokens`, `usage.output_tokens`: what it cost.
     pub usage: Usage,
-    /// `tool.calls`: how many calls were answered.
+    /// `tool.calls`: how many calls were begun.
     pub tool_calls: u64,
 }
 

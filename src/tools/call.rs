@@ -1,4 +1,6 @@
 //! One call over MCP, and the list of tools: what is sent, and what is made of the answer.
+//!
+//! Every server is ours so far: it is trusted with the user's identity, and it keeps a ledger of call keys.
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -14,23 +16,16 @@ use tokio::time::timeout;
 
 use crate::domain::{Principal, Tool, ToolCall, ToolError, ToolOutput, ToolSchema};
 
-/// The user on whose behalf a call is made. Sent to servers of ours only.
+/// The user on whose behalf a call is made. Never to be sent to a server of others.
 const USER_ID: &str = "dev.parlor/user-id";
 
-/// The key under which a call has its effect at most once. Sent to servers of ours only.
+/// The key under which a call has its effect at most once.
 const CALL_KEY: &str = "dev.parlor/call-key";
-
-/// Whether a server is ours: it is trusted with the user's identity and keeps a ledger of call keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trust {
-    Ours,
-}
 
 /// Lists a server's tools in the server's order. A tool whose schema cannot be used is left out.
 pub(super) async fn list(
     peer: &Peer<RoleClient>,
     server: &Arc<str>,
-    trust: Trust,
     limit: Duration,
 ) -> Result<Arc<[Tool]>, String> {
     let listed = match timeout(limit, peer.list_all_tools()).await {
@@ -53,7 +48,7 @@ pub(super) async fn list(
             description: tool.description.map(Cow::into_owned).unwrap_or_default(),
             schema,
             is_read_only: hints.read_only_hint == Some(true),
-            is_keyed: trust == Trust::Ours,
+            is_keyed: true,
         })
     });
     Ok(tools.collect())
@@ -62,20 +57,15 @@ pub(super) async fn list(
 /// Makes a call. After the limit, or when this future is dropped, the server is told to drop the call.
 pub(super) async fn call(
     peer: &Peer<RoleClient>,
-    trust: Trust,
     principal: &Principal,
     call: &ToolCall,
     limit: Duration,
 ) -> Result<ToolOutput, ToolError> {
     let mut request = CallToolRequestParams::new(call.name.clone()).with_arguments(call.arguments.clone());
-    match trust {
-        Trust::Ours => {
-            let mut meta = RequestMetaObject::new();
-            meta.insert(USER_ID.into(), principal.user.as_str().into());
-            meta.insert(CALL_KEY.into(), call.id.to_string().into());
-            request.set_meta(meta);
-        }
-    }
+    let mut meta = RequestMetaObject::new();
+    meta.insert(USER_ID.into(), principal.user.as_str().into());
+    meta.insert(CALL_KEY.into(), call.id.to_string().into());
+    request.set_meta(meta);
     match timeout(limit, peer.call_tool_once(request)).await {
         Ok(Ok(CallToolResponse::Complete(result))) => Ok(output(result)),
         Ok(Ok(_asks_for_more)) => Err(ToolError::Refused {

@@ -14,7 +14,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    call::{self, Trust},
+    call,
     transport::{self, Running, ServerCommand},
 };
 use crate::{
@@ -25,8 +25,11 @@ use crate::{
 /// How long a server may take from its start to its list of tools.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a call waits for a server that is being started again.
-const RESTART_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a list of tools waits for a server that is being started again.
+const LIST_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long a call does: as long as it takes to stop a server that hangs and to start another.
+const CALL_PATIENCE: Duration = Duration::from_secs(8);
 
 /// How long after its death a server is started again, the first time.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
@@ -114,15 +117,15 @@ impl ToolServer {
 
     /// Lists its tools; none if it is down. Waits a moment for a server that is being started again.
     pub async fn tools(&self) -> Arc<[Tool]> {
-        self.session().await.map_or_else(Arc::default, |session| session.tools)
+        self.session(LIST_PATIENCE).await.map_or_else(Arc::default, |session| session.tools)
     }
 
     /// Makes a call on behalf of the principal. Waits a moment for a server that is being started again.
     pub async fn call(&self, principal: &Principal, call: &ToolCall) -> Result<ToolOutput, ToolError> {
-        let Some(session) = self.session().await else {
+        let Some(session) = self.session(CALL_PATIENCE).await else {
             return Err(ToolError::Unavailable { server: self.name().to_string() });
         };
-        let outcome = call::call(&session.peer, Trust::Ours, principal, call, self.settings.call_limit).await;
+        let outcome = call::call(&session.peer, principal, call, self.settings.call_limit).await;
         match &outcome {
             Err(ToolError::Lost { .. }) => session.broken.cancel(),
             Err(ToolError::Timeout { .. }) => session.doubted.notify_one(),
@@ -137,8 +140,8 @@ impl ToolServer {
     }
 
     /// Finds the session of a server that is up, or will be soon. One that dies at every start is not waited for.
-    async fn session(&self) -> Option<Session> {
-        let deadline = Instant::now() + RESTART_PATIENCE;
+    async fn session(&self, patience: Duration) -> Option<Session> {
+        let deadline = Instant::now() + patience;
         let mut state = self.state.clone();
         let settled = state.wait_for(|state| match state {
             State::Up(session) => !session.broken.is_cancelled() && !session.peer.is_transport_closed(),
@@ -244,7 +247,7 @@ impl Supervisor {
     async fn until_silent(&self, session: &Session) {
         loop {
             session.doubted.notified().await;
-            if call::list(&session.peer, &self.settings.name, Trust::Ours, PROBE_LIMIT).await.is_err() {
+            if call::list(&session.peer, &self.settings.name, PROBE_LIMIT).await.is_err() {
                 return;
             }
         }
@@ -270,7 +273,7 @@ async fn open(
     let peer = client.peer().clone();
     // The client's own cache knows no users: what it kept for one it would hand to another.
     peer.set_response_cache_config(ClientCacheConfig::disabled()).await;
-    let tools = call::list(&peer, &settings.name, Trust::Ours, START_LIMIT).await?;
+    let tools = call::list(&peer, &settings.name, START_LIMIT).await?;
     let session = Session { peer, tools, broken: CancellationToken::new(), doubted: Arc::default() };
     Ok((client, session))
 }

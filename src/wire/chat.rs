@@ -23,7 +23,7 @@ pub struct ChatOut {
 
 /// A call with its answer.
 #[derive(Clone, Debug, Serialize)]
-pub struct ToolCallOut {
+struct ToolCallOut {
     call_id: CallId,
     message_id: ItemId,
     server: String,

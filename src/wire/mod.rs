@@ -6,7 +6,7 @@ mod native;
 mod shapes;
 mod simple;
 
-pub use chat::{ChatOut, ToolCallOut};
+pub use chat::ChatOut;
 pub use native::{DONE, HEARTBEAT, RETRY, frame};
-pub use shapes::{ConversationOut, MessageOut, NoticeOut, PageOut, RunErrorOut, RunOut, TaskOut, UsageOut};
+pub use shapes::{ConversationOut, MessageOut, PageOut, RunOut, TaskOut};
 pub use simple::{Simple, Wrapping};

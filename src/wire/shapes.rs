@@ -99,7 +99,7 @@ pub struct RunOut {
 
 /// Why a run failed.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct RunErrorOut {
+pub(super) struct RunErrorOut {
     code: &'static str,
     message: &'static str,
     retryable: bool,
@@ -107,7 +107,7 @@ pub struct RunErrorOut {
 
 /// What model calls cost, in tokens.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct UsageOut {
+pub(super) struct UsageOut {
     input_tokens: u64,
     output_tokens: u64,
     total_tokens: u64,
@@ -119,7 +119,7 @@ pub struct UsageOut {
 
 /// Something worth knowing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct NoticeOut {
+pub(super) struct NoticeOut {
     code: &'static str,
     message: String,
 }

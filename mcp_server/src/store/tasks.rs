@@ -14,6 +14,9 @@ use crate::{
     task::{Priority, Selector, Status, Task},
 };
 
+/// How often a task is chosen anew because others rename tasks at the same moment.
+const MOST_CHOICES: usize = 4;
+
 /// A stored task.
 #[derive(sqlx::FromRow)]
 pub(super) struct TaskRow {
@@ -63,13 +66,28 @@ pub(super) async fn load_for_change(
     user: &UserId,
     selector: &Selector,
 ) -> Result<Task, StoreError> {
-    let number = match selector {
-        Selector::Number(number) => *number,
-        Selector::Title(text) => selectors::number_by_title(tx, user, text).await?,
-    };
-    let one = select(user).and_where(Expr::col(Tasks::Number).eq(number)).lock(LockType::Update).to_owned();
-    let found = tx.find::<TaskRow>(&one).await?;
-    found.map(Task::from).ok_or_else(|| StoreError::TaskNotFound(selector.clone()))
+    // Another request may rename the task between the choice and the lock. Once it is locked the choice is made again:
+    // if it falls on another task, that one is taken.
+    let mut number = chosen(tx, user, selector).await?;
+    for _ in 0..MOST_CHOICES {
+        let one =
+            select(user).and_where(Expr::col(Tasks::Number).eq(number)).lock(LockType::Update).to_owned();
+        let found = tx.find::<TaskRow>(&one).await?;
+        let again = chosen(tx, user, selector).await?;
+        if again == number {
+            return found.map(Task::from).ok_or_else(|| StoreError::TaskNotFound(selector.clone()));
+        }
+        number = again;
+    }
+    Err(StoreError::TaskNotFound(selector.clone()))
+}
+
+/// Finds the number of the task that a selector means right now.
+async fn chosen(tx: &mut Tx<'_>, user: &UserId, selector: &Selector) -> Result<i64, StoreError> {
+    match selector {
+        Selector::Number(number) => Ok(*number),
+        Selector::Title(text) => selectors::number_by_title(tx, user, text).await,
+    }
 }
 
 /// Writes a changed task over the old one.

@@ -14,7 +14,11 @@ impl ToolName {
             Self::UpdateTask => schemas::of::<inputs::UpdateTask>(),
             Self::SetPriority => schemas::of::<inputs::SetPriority>(),
         };
-        let output = if self.is_read_only() { schemas::of::<ListOut>() } else { schemas::of::<ChangedOut>() };
+        let output = if self.is_read_only() {
+            schemas::of_answer::<ListOut>()
+        } else {
+            schemas::of_answer::<ChangedOut>()
+        };
         Tool::new(self.as_str(), self.description(), input)
             .with_title(self.title())
             .with_raw_output_schema(output)

@@ -14,11 +14,11 @@ const UNAVAILABLE: &str = "the tasks cannot be reached at the moment; if this wa
                            again, to see whether it was made";
 
 /// Why a call did nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Refusal {
-    /// For programs.
+    /// The kind of refusal, for programs.
     pub(crate) code: Code,
-    /// For models and people: what is wrong and how to put it right.
+    /// What is wrong and how to put it right, for models and people.
     pub(crate) message: String,
 }
 

@@ -11,6 +11,8 @@ use schemars::{
 };
 use serde_json::Value;
 
+use super::Refusal;
+
 /// Makes the schema of a type, all in one piece.
 pub(super) fn of<T: JsonSchema>() -> Arc<JsonObject> {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
@@ -29,6 +31,14 @@ pub(super) fn of<T: JsonSchema>() -> Arc<JsonObject> {
         // The schema `true`, which no struct has.
         _ => Arc::default(),
     }
+}
+
+/// Makes the schema of an answer: what a tool did, or why it did nothing. Some clients hold a refusal to the schema as
+/// well and show their own complaint in its place; and every client wants the root to be an object.
+pub(super) fn of_answer<T: JsonSchema>() -> Arc<JsonObject> {
+    let choices = [of::<T>(), of::<Refusal>()].map(|choice| Value::Object((*choice).clone()));
+    let root = [("type", "object".into()), ("anyOf", Value::from(choices.to_vec()))];
+    Arc::new(root.map(|(keyword, value)| (keyword.to_owned(), value)).into_iter().collect())
 }
 
 /// Makes the schema of a value that may be null, as a choice of two and not as a union of types.

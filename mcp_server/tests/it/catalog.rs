@@ -61,6 +61,32 @@ async fn every_schema_is_one_that_all_providers_take() {
 }
 
 #[tokio::test]
+async fn every_answer_keeps_to_the_published_schema_be_it_a_refusal() {
+    let mut wire = Wire::supervised().await;
+    let listed = wire.ask("tools/list", json!({})).await;
+    let mut arguments = json!({
+        "add_task": { "title": "Buy milk" },
+        "list_tasks": {},
+        "set_priority": { "number": 1, "priority": "low" },
+        "update_task": { "number": 1, "description": "oat" },
+        "complete_task": { "number": 1 },
+        "delete_task": { "number": 1 },
+    });
+    // The catalog's own order would delete the task too early.
+    for tool in ["add_task", "list_tasks", "set_priority", "update_task", "complete_task", "delete_task"] {
+        let tools = listed["result"]["tools"].as_array().unwrap();
+        let published = tools.iter().find(|listed| listed["name"] == tool).unwrap();
+        let schema = jsonschema::validator_for(&published["outputSchema"]).unwrap();
+        let done = wire.call("ada", tool, arguments[tool].take()).await;
+        let refused = wire.call("ada", tool, json!({ "nonsense": 1 })).await;
+        assert_eq!((&done["isError"], &refused["isError"]), (&json!(false), &json!(true)), "{tool}");
+        assert!(schema.is_valid(&done["structuredContent"]), "{tool}: {done}");
+        assert!(schema.is_valid(&refused["structuredContent"]), "{tool}: {refused}");
+        assert!(!schema.is_valid(&json!({})), "{tool} publishes a schema that everything fits");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_only_reads_lists_only_what_reads_and_refuses_the_rest() {
     let mut wire = Wire::read_only().await;
     let answer = wire.ask("tools/list", json!({})).await;

@@ -96,6 +96,18 @@ on_both! { all_migrations();
         assert_eq!(ada.page(everything()).await.tasks[0].status, Status::Pending);
     }
 
+    async fn a_number_that_two_users_have_stands_for_the_task_of_whoever_calls(place: Place) {
+        let ada = Ada::at(&place);
+        let bob = Ada { id: user("bob"), ..ada.clone() };
+        ada.adds(&["of ada"]).await;
+        bob.adds(&["of bob"]).await;
+        let before = bob.page(everything()).await;
+        assert_eq!(ada.does(complete(Selector::Number(1))).await.title.as_str(), "of ada");
+        assert_eq!(bob.page(everything()).await, before);
+        ada.does(Change::Delete(Selector::Number(1))).await;
+        assert_eq!(bob.page(everything()).await, before);
+    }
+
     async fn a_list_can_be_narrowed_and_is_in_the_order_of_numbers(place: Place) {
         let ada = Ada::at(&place);
         ada.adds(&["Buy milk", "Call Zoë", "Buy bread", "Milk the cow"]).await;

@@ -1,11 +1,12 @@
 //! What every route has in common: who is let in, ids of requests, and refusals that give nothing away.
 
-use parlor_db::on_both;
+use parlor_db::{Db, on_both};
 use reqwest::Method;
+use sea_query::{Alias, Query};
 use serde_json::json;
 
 use crate::support::{
-    app::{TestApp, problem},
+    app::{TestApp, conversation_of, problem},
     migrations,
     redact::is_id,
     script::says,
@@ -131,6 +132,21 @@ on_both! { migrations();
             let response = app.send(Method::GET, "/health/live", &headers, "").await;
             assert_eq!(response.status(), expected, "{host} {origin}");
         }
+    }
+
+    async fn what_is_broken_inside_is_an_internal_error_and_not_described(place: Place) {
+        let app = TestApp::start(&place).await;
+        app.model.then(says(["Hello"]));
+        let conversation = conversation_of(&app.ask("ada", "hi").await);
+        let db = Db::open(&place.url, 2);
+        let spoil = Query::update().table(Alias::new("items")).value(Alias::new("body"), "no JSON").to_owned();
+        let spoilt = db.write(move |tx| Box::pin(async move { tx.execute(&spoil).await })).await;
+        assert_eq!(spoilt.unwrap(), 2);
+        let (status, code, body) =
+            problem(app.get(&format!("/api/ada/conversations/{conversation}/messages")).await).await;
+        assert_eq!((status, code.as_str()), (500, "internal"));
+        assert_eq!(body["detail"], "something went wrong on our side");
+        assert_eq!(body.as_object().unwrap().len(), 6, "{body}");
     }
 
     async fn a_request_keeps_its_id_if_it_is_one(place: Place) {

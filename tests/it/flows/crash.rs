@@ -1,7 +1,13 @@
 //! The service is killed: nothing acknowledged is lost, nothing stays open, and the conversation goes on.
 
-use parlor_db::on_both;
+use parlor::{
+    clock::Clock,
+    domain::{ConversationId, ModelIdentity, RunId, UserId, UserMessage},
+    store::{self, Accept, Store},
+};
+use parlor_db::{Db, on_both, testing::Place};
 use rustix::process::{Pid, Signal, kill_process};
+use sea_query::{Alias, Expr, ExprTrait, Query};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -9,6 +15,7 @@ use crate::support::{
     eventually, migrations,
     process::{Process, children},
     provider::{Act, Answer, Provider, said},
+    soon,
     stream::{Turn, data, names, text},
 };
 
@@ -73,6 +80,18 @@ on_both! { migrations();
         assert!(told.contains("not known"), "{told}");
     }
 
+    async fn a_run_that_lost_its_task_is_ended_and_that_of_another_process_is_not(place: Place) {
+        let service = Process::start(&place, &[]).await;
+        service.say("ada", "hello", None).await.rest().await;
+        let lost = accepted(&place, &owner(&place).await).await;
+        let foreign = accepted(&place, "another process").await;
+        let mut following = Turn::of(service.get(&format!("/api/ada/runs/{lost}/events")).await);
+        let events = soon("its end is told", following.rest()).await;
+        assert_eq!(names(&events), ["run.created", "run.failed"]);
+        assert_eq!(data(&events, "run.failed")["code"], "interrupted");
+        assert_eq!(service.read(&format!("/api/ada/runs/{foreign}")).await["status"], "running");
+    }
+
     async fn no_task_server_outlives_a_service_that_was_killed(place: Place) {
         let service = Process::start(&place, &[]).await;
         let child = children(service.id())[0];
@@ -86,9 +105,8 @@ on_both! { migrations();
     }
 }
 
-async fn saved_text(place: &parlor_db::testing::Place, run: &str) -> Option<()> {
-    use sea_query::{Alias, Expr, ExprTrait, Query};
-    let db = parlor_db::Db::open(&place.url, 2);
+async fn saved_text(place: &Place, run: &str) -> Option<()> {
+    let db = Db::open(&place.url, 2);
     let id: uuid::Uuid = run.parse().unwrap();
     let select = Query::select()
         .column(Alias::new("partial_text"))
@@ -98,4 +116,30 @@ async fn saved_text(place: &parlor_db::testing::Place, run: &str) -> Option<()> 
     let found: Option<(Option<String>,)> = db.find(&select).await.unwrap();
     db.close().await;
     found?.0.map(drop)
+}
+
+/// Stores a turn of Ada's that nobody runs.
+async fn accepted(place: &Place, owner: &str) -> RunId {
+    let store = Store::new(Db::open(&place.url, 2), Clock::system());
+    let turn = Accept {
+        user: UserId::parse("ada").unwrap(),
+        conversation: store::Place::New(ConversationId::new()),
+        message: UserMessage { text: "hi".into(), context: String::new() },
+        run: RunId::new(),
+        model: ModelIdentity { provider: "demo".into(), model: "demo".into() },
+        owner: owner.into(),
+        key: None,
+    };
+    store.accept(turn.clone()).await.unwrap();
+    store.close().await;
+    turn.run
+}
+
+/// Returns the name under which a service owns its runs, which is seen in nothing but the database.
+async fn owner(place: &Place) -> String {
+    let db = Db::open(&place.url, 2);
+    let owners = Query::select().column(Alias::new("owner")).from(Alias::new("runs")).to_owned();
+    let found: Option<(String,)> = db.find(&owners).await.unwrap();
+    db.close().await;
+    found.unwrap().0
 }

@@ -14,7 +14,7 @@ use crate::support::{
     app::{conversation_of, run_of},
     eventually, migrations,
     process::Process,
-    provider::{Act, Answer, Provider, finish, said},
+    provider::{Act, Answer, Provider, call, finish, said},
     script::Gate,
     stream::{Turn, data, names, text},
 };
@@ -86,7 +86,7 @@ on_both! { migrations();
         let mut turn = service.say("ada", "hm?", None).await;
         turn.until("run.created").await;
         while turn.raw().matches(": keep-alive\n\n").count() < 3 {
-            turn.read_more().await;
+            assert!(turn.read_more().await, "the stream ended in silence");
         }
         assert!(turn.raw().starts_with("retry: 1000\n\n"));
         gate.open();
@@ -111,6 +111,35 @@ on_both! { migrations();
             }
             let tail: Vec<_> = lasting.iter().filter(|lasting| lasting.id > event.id).cloned().collect();
             assert_eq!(Turn::of(response).rest().await, tail, "after {}", event.id);
+        }
+    }
+
+    async fn a_run_cut_short_at_any_moment_was_told_as_it_is_stored(place: Place) {
+        let provider = Provider::answering(|request| {
+            let messages = request["messages"].as_array().unwrap();
+            match messages.last().unwrap()["role"].as_str() {
+                Some("tool") if messages.len() > 12 => Answer::text(["En", "ough."]),
+                _ => Answer::acts([
+                    Act::Send(said("Well. ")),
+                    Act::Send(call("add_task", &json!({"title": "milk"}))),
+                    Act::Send(finish("tool_calls")),
+                ]),
+            }
+        })
+        .await;
+        for timeout in ["0.01", "0.02", "0.03", "0.05"] {
+            let settings = [&provider.settings()[..], &[("RUN_TIMEOUT", timeout), ("LIVE_LOG", "0")]].concat();
+            let service = Process::start(&place, &settings).await;
+            for round in 0..12 {
+                let told = service.say(&format!("user-{round}"), "add milk", None).await.rest().await;
+                let ids: Vec<i64> = told.iter().map(|event| event.id).collect();
+                assert_eq!(ids, (1..=i64::try_from(ids.len()).unwrap()).collect::<Vec<_>>(), "{told:?}");
+                let path = format!("/api/user-{round}/runs/{}/events", run_of(&told));
+                let stored = Turn::of(service.get(&path).await).rest().await;
+                let lasting: Vec<_> = told.into_iter().filter(|event| event.name != "message.delta").collect();
+                assert_eq!(stored, lasting);
+            }
+            service.kill().await;
         }
     }
 

@@ -3,7 +3,7 @@
 use parlor_db::on_both;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 use crate::support::{
@@ -21,10 +21,19 @@ const READERS: usize = 100;
 /// How much text the run tells, in bytes.
 const TOLD: usize = 1024 * 1024;
 
+/// How much the system keeps for a reader, in bytes. By itself it would take in the whole answer, and no reader would
+/// ever be slow.
+const UNREAD: u32 = 4 * 1024;
+
+/// How much of an answer tells of its first events, in bytes.
+const BEGINNING: usize = 2 * 1024;
+
 /// Asks for something over a bare socket, so that the test decides what is read of the answer.
 async fn ask(service: &Process, head: &str, body: &str) -> TcpStream {
     let address = service.base.strip_prefix("http://").unwrap();
-    let mut socket = TcpStream::connect(address).await.unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(UNREAD).unwrap();
+    let mut socket = socket.connect(address.parse().unwrap()).await.unwrap();
     let length = body.len();
     let request = format!(
         "{head} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}"
@@ -66,6 +75,12 @@ on_both! { migrations();
         let mut byte = [0];
         for _ in 0..100 {
             sockets[0].read_exact(&mut byte).await.unwrap();
+        }
+        // As many come when all of it is told already: each is shown the beginning, and none costs a copy of the whole.
+        for _ in 0..READERS {
+            let mut late = ask(&service, &format!("GET /api/ada/runs/{run}/events"), "").await;
+            late.read_exact(&mut [0; BEGINNING]).await.unwrap();
+            sockets.push(late);
         }
         let grown = memory(&service).saturating_sub(before);
         assert!(grown < READERS * TOLD / 2, "{READERS} readers that do not read cost {grown} bytes");

@@ -81,6 +81,7 @@ on_both! { migrations();
             assert!(turn.raw().ends_with("data: [DONE]\n\n"));
         }
         assert!(!std::path::Path::new(&format!("/proc/{child}")).exists(), "the task server is gone");
+        assert!(ended.log.contains("tool server `tasks` is stopped"), "and was waited for: {}", ended.log);
     }
 
     async fn a_second_signal_ends_it_at_once(place: Place) {
@@ -124,7 +125,7 @@ on_both! { migrations();
         assert_eq!(data(&told, "tool.completed")["status"], "ok");
     }
 
-    async fn cancelling_a_call_that_hangs_leaves_it_in_doubt_within_a_second(place: Place) {
+    async fn cancelling_a_call_that_hangs_leaves_it_in_doubt(place: Place) {
         let provider = Provider::start().await;
         let service = Process::start(&place, &provider.settings()).await;
         provider.then(Answer::call("add_task", &json!({"title": "milk"}))).then(Answer::text(["Fine."]));
@@ -134,8 +135,7 @@ on_both! { migrations();
         let created = turn.until("run.created").await;
         turn.until("tool.started").await;
         let path = format!("/api/ada/runs/{}/cancel", run_of(std::slice::from_ref(&created)));
-        let cancelled: serde_json::Value = service.post(&path, json!({})).await.unwrap().json().await.unwrap();
-        assert_eq!(cancelled["status"], "cancelled");
+        assert_eq!(service.post(&path, json!({})).await.unwrap().status(), 200);
         let told = turn.rest().await;
         assert_eq!(names(&told), ["tool.completed", "run.cancelled"]);
         assert_eq!(data(&told, "tool.completed")["status"], "unknown");

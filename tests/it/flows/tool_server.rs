@@ -28,6 +28,20 @@ fn adds_milk(provider: &Provider) {
     provider.then(Answer::call("add_task", &json!({"title": "milk"}))).then(Answer::text(["Added."]));
 }
 
+/// Returns the process that a child has started.
+async fn started_by(child: i32) -> i32 {
+    eventually("it has started something", || async { children(Pid::from_raw(child)?).first().copied() })
+        .await
+}
+
+async fn is_gone(process: i32) {
+    eventually("the process is gone", || async {
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok();
+        stat.is_none_or(|stat| stat.contains(") Z ")).then_some(())
+    })
+    .await;
+}
+
 /// Returns the command of a task server whose answers are held back while the file is there.
 fn held_back(hold: &Path) -> String {
     let wait = format!("while [ -e '{}' ]; do sleep 0.01; done", hold.display());
@@ -55,6 +69,20 @@ on_both! { migrations();
         .await;
         let events = service.say("ada", "add bread", None).await.rest().await;
         assert_eq!(data(&events, "tool.completed")["status"], "ok");
+    }
+
+    async fn whatever_it_started_ends_with_it(place: Place) {
+        let command = shell(&format!("sleep 120 & exec {}", task_server_command()));
+        let service = Process::start(&place, &[("MCP_SERVER_COMMAND", &command)]).await;
+        let first = children(service.id())[0];
+        let started_by_first = started_by(first).await;
+        signal(first, Signal::KILL);
+        let second =
+            eventually("another one", || async { children(service.id()).into_iter().find(|child| *child != first) });
+        let started_by_second = started_by(second.await).await;
+        is_gone(started_by_first).await;
+        assert_eq!(service.terminate().await.code, Some(0));
+        is_gone(started_by_second).await;
     }
 
     async fn killed_with_the_call_in_its_hands_it_does_the_work_once(place: Place) {

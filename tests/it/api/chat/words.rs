@@ -22,9 +22,7 @@ fn context(asked: &Asked) -> String {
 on_both! { migrations();
     async fn the_tool_choice_binds_the_first_question_only(place: Place) {
         let app = TestApp::start(&place).await;
-        for (word, choice) in
-            [("required", ToolChoice::Required), ("none", ToolChoice::None), ("auto", ToolChoice::Auto)]
-        {
+        for (word, choice) in [("required", ToolChoice::Required), ("auto", ToolChoice::Auto)] {
             let before = app.model.asked().len();
             app.model.then(asks([("list_tasks", json!({}))])).then(says(["Done."]));
             app.turn("ada", json!({"message": "hi", "tool_choice": word})).await.rest().await;

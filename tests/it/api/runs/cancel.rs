@@ -92,6 +92,7 @@ on_both! { migrations();
             .then(says(["It was added."]));
         let mut turn = app.say("ada", "milk").await;
         let mut events = vec![turn.until("run.created").await, turn.until("tool.completed").await];
+        eventually("the model is asked again", || async { (app.model.asked().len() == 2).then_some(()) }).await;
         cancel(&app, &run_of(&events)).await;
         events.extend(turn.rest().await);
         assert_eq!(names(&events), ["run.created", "tool.completed", "run.cancelled"]);

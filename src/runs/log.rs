@@ -25,7 +25,8 @@ pub(super) struct Log {
 
 #[derive(Debug)]
 enum Entry {
-    Whole(EventId, Arc<Event>),
+    /// An event with its weight in bytes, taken once: many readers look, and some results are large.
+    Whole(EventId, Arc<Event>, usize),
     Text(Text),
 }
 
@@ -41,9 +42,10 @@ struct Text {
 impl Log {
     /// Adds an event that is more than a delta.
     pub(super) fn push(&mut self, id: EventId, event: Event) {
-        self.bytes += weight(&event);
+        let weight = weight(&event);
+        self.bytes += weight;
         self.last = Some(id);
-        self.entries.push(Entry::Whole(id, Arc::new(event)));
+        self.entries.push(Entry::Whole(id, Arc::new(event), weight));
     }
 
     /// Adds a delta.
@@ -67,7 +69,7 @@ impl Log {
 
     /// Tells whether the run's end was told.
     pub(super) fn is_complete(&self) -> bool {
-        matches!(self.entries.last(), Some(Entry::Whole(_, event)) if matches!(**event, Event::Ended(_)))
+        matches!(self.entries.last(), Some(Entry::Whole(_, event, _)) if matches!(**event, Event::Ended(_)))
     }
 
     /// Returns how much memory it takes, about, in bytes.
@@ -82,8 +84,8 @@ impl Log {
         let mut bytes = 0;
         for entry in self.entries.get(from..).unwrap_or_default() {
             match entry {
-                Entry::Whole(id, event) => {
-                    bytes += weight(event);
+                Entry::Whole(id, event, weight) => {
+                    bytes += weight;
                     found.push((*id, Arc::clone(event)));
                 }
                 Entry::Text(text) => text.look(seen, &mut found, &mut bytes),
@@ -99,7 +101,7 @@ impl Log {
 impl Entry {
     fn last_id(&self) -> EventId {
         match self {
-            Self::Whole(id, _) => *id,
+            Self::Whole(id, ..) => *id,
             Self::Text(text) => text.first.plus(text.count() - 1),
         }
     }

@@ -47,7 +47,7 @@ for (const [words, fact] of [
     });
 }
 
-checkWith(SLOW, "A service that stops and is replaced finishes its turn, and takes the next one when it is back.", async ({ service, network }) => {
+checkWith(SLOW, "A service that is replaced finishes its turn and takes the next one later.", async ({ service, network }) => {
     const [running, next] = [ask(STORY), ask({ message: "list" })];
     let stopped, second;
     const first = await followUntil(network, running, 1, async () => {
@@ -113,7 +113,7 @@ checkWith(UNHURRIED, "A conversation that is busy is followed first, then the qu
     assert.deepEqual(questions.map(({ content }) => content), [STORY.message, "list"]);
 });
 
-checkWith(UNHURRIED, "An app that was closed goes on from what it had saved, and once the end was heard there is no more.", async ({ service, network }) => {
+checkWith(UNHURRIED, "An app that was closed goes on from what it saved, to the end and no further.", async ({ service, network }) => {
     const closing = new AbortController();
     const before = ask(STORY);
     const heard = [];
@@ -134,10 +134,12 @@ checkWith({ LIVE_LOG: "0" }, "After the sweep whole messages stand for the words
     const saved = ask({ message: "add milk" });
     const live = await follow(network, saved);
     const later = await follow(network, { ...saved, lastEventId: 0 });
-    assert.deepEqual(plain(later.heard), plain(live.heard.filter(({ name }) => !["message.delta", "notice"].includes(name))));
+    const lasting = live.heard.filter(({ name }) => !["message.delta", "notice"].includes(name));
+    assert.deepEqual(plain(later.heard), plain(lasting));
     assert.deepEqual(later.texts, live.texts);
     const halfway = live.heard.find(({ name }) => name === "message.delta").id;
-    assert.deepEqual((await follow(network, { ...saved, lastEventId: halfway })).texts, await stored(service, saved.conversationId));
+    const rest = await follow(network, { ...saved, lastEventId: halfway });
+    assert.deepEqual(rest.texts, await stored(service, saved.conversationId));
 });
 
 checkWith({}, "Where there is no stream, polling finds the end.", async ({ service, network }) => {
@@ -178,7 +180,7 @@ checkWith({}, "What is refused for good is not asked again.", async ({ service, 
     await assert.rejects(follow(network, { ...saved, lastEventId: 0 }), { status: 404 });
 });
 
-checkWith({}, "What comes twice counts once, what a newer service says is left out, what was taken back is gone.", async ({ network }) => {
+checkWith({}, "What comes twice counts once, what is unknown is left out, what is taken back is gone.", async ({ network }) => {
     const frame = (id, name, data) => `id: ${id}\nevent: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
     const body = [
         frame(1, "run.created", { run_id: "r", colour: "blue" }),

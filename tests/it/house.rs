@@ -3,6 +3,7 @@
 mod paths;
 mod rooms;
 mod source;
+mod supply;
 
 use source::{File, service, workspace};
 

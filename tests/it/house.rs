@@ -1,5 +1,6 @@
 //! What the source itself promises: who may use whom, which crate lives where, and what stands nowhere.
 
+mod deploy;
 mod paths;
 mod rooms;
 mod source;

@@ -87,8 +87,8 @@ say() {
     [[ $answer == *"$3"* ]] || fail "to '$2' it says '$answer'"
 }
 
-# Prints the processes of the container: its id out here, its state, its command.
-processes() { engine top tried hpid state args | tail -n +2; }
+# Prints the processes of the container: the id out here, the state, the command. One that asks for health comes and goes.
+processes() { engine top tried hpid state args | awk 'NR > 1 && !/parlor health/'; }
 task_server() { processes | awk '/mcp-server/ && $2 != "Z" { print $1 }'; }
 another_than() { local now; now=$(task_server) && [ -n "$now" ] && [ "$now" != "$1" ]; }
 is_without_zombies() { [ -z "$(processes | awk '$2 == "Z"')" ]; }

@@ -3,18 +3,26 @@
 //! - `providers`: the table of providers, their defaults and their quirks
 //! - `chat_completions`: any provider that speaks OpenAI's chat completions
 //! - `demo`: a keyless stand-in that understands a handful of sentences
+//! - `attempts`: asking again after a failure that nobody could see, and not at all for a while after many
 //! - `successors`: the next default model, where a provider has shut the first one down
+//! - `fallbacks`: other providers, where the usual one fails
 //! - `estimate`: tokens, where a provider does not say
 
+mod attempts;
 mod chat_completions;
 mod demo;
 mod estimate;
+#[cfg(test)]
+mod fake;
+mod fallbacks;
 mod providers;
 mod successors;
 
 use std::sync::Arc;
 
+pub use attempts::{Attempts, Patience};
 pub use demo::Demo;
+pub use fallbacks::Fallbacks;
 pub use providers::{Provider, ProviderSettings};
 pub use successors::Successors;
 

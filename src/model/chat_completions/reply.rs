@@ -25,6 +25,7 @@ pub(super) struct Reader {
     provider: Provider,
     request_bytes: usize,
     text_bytes: usize,
+    reasoning_bytes: usize,
     calls: Assembly,
     meta: Meta,
     usage: Option<Usage>,
@@ -48,6 +49,7 @@ impl Reader {
             provider,
             request_bytes,
             text_bytes: 0,
+            reasoning_bytes: 0,
             calls: Assembly::default(),
             meta: Meta::new(provider.quirks().echo),
             usage: None,
@@ -91,7 +93,10 @@ impl Reader {
             let detail = "the stream ended without a finish reason and without [DONE]";
             return Err(ModelError::new(ModelErrorKind::StreamLost, detail));
         }
-        let estimated = estimate::usage(self.request_bytes, self.text_bytes + self.calls.bytes());
+        let estimated = estimate::usage(
+            self.request_bytes,
+            self.text_bytes.saturating_add(self.reasoning_bytes).saturating_add(self.calls.bytes()),
+        );
         let finish = self.finish.unwrap_or(Finish::Stop);
         let mut events = Vec::new();
         match finish {
@@ -117,6 +122,7 @@ impl Reader {
         for part in chunk.calls {
             self.calls.add(part)?;
         }
+        self.read_reasoning(chunk.reasoning, out);
         if self.read_text(chunk.text, out) == Progress::Over {
             self.finish = Some(Finish::Length);
             return Ok(Progress::Over);
@@ -133,6 +139,14 @@ impl Reader {
             Some(Ending::Failed) => return Err(ModelError::new(ModelErrorKind::Upstream, told())),
         }
         Ok(Progress::Open)
+    }
+
+    /// Passes on what the model thinks, up to the limit of a message; beyond that it is nobody's reading any more.
+    fn read_reasoning(&mut self, reasoning: String, out: &mut Vec<ModelEvent>) {
+        self.reasoning_bytes = self.reasoning_bytes.saturating_add(reasoning.len());
+        if !reasoning.is_empty() && self.reasoning_bytes <= MESSAGE_LIMIT {
+            out.push(ModelEvent::Reasoning(without_nul(reasoning)));
+        }
     }
 
     /// Passes text on, up to the limit of a message.

@@ -104,6 +104,9 @@ impl Agent {
                     turn.notice(notice);
                     draft.provider = by.provider;
                 }
+                ModelEvent::Reasoning(text) if self.limits.tells_reasoning => {
+                    turn.scribe.reasoning(message, &text);
+                }
                 ModelEvent::Alive | ModelEvent::Reasoning(_) => {}
                 ModelEvent::Text(text) => {
                     let text = without_nul(text);

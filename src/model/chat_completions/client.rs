@@ -23,14 +23,19 @@ use tokio::{
 
 use super::{answer::Answer, body::Body, decode::Decoder, endpoint::Endpoint, failure, lessons, request};
 use crate::{
-    domain::{Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest},
-    model::{ModelSetupError, Provider, ProviderSettings},
+    domain::{Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest, Usage},
+    model::{
+        ModelSetupError, Provider, ProviderSettings,
+        providers::{Price, Quirks},
+    },
 };
 
 /// A model of one provider.
 pub(in crate::model) struct Client {
     provider: Provider,
     model: String,
+    quirks: Quirks,
+    price: Option<Price>,
     key: SecretString,
     endpoint: Arc<dyn Config>,
     http: reqwest::Client,
@@ -44,7 +49,8 @@ impl Client {
     /// Checks the settings and makes the HTTP client. Nothing is sent yet.
     pub(in crate::model) fn new(settings: &ProviderSettings) -> Result<Self, ModelSetupError> {
         let provider = settings.provider;
-        let endpoint = Endpoint::new(provider, &settings.base_url, settings.api_key.as_ref())?;
+        let endpoint =
+            Endpoint::new(provider, &settings.base_url, settings.api_key.as_ref(), &settings.quirks)?;
         if settings.model.trim().is_empty() {
             return Err(ModelSetupError::NoModel { provider: provider.name() });
         }
@@ -57,6 +63,8 @@ impl Client {
         Ok(Self {
             provider,
             model: settings.model.trim().to_owned(),
+            quirks: settings.quirks,
+            price: settings.price,
             key: endpoint.api_key().clone(),
             endpoint: Arc::new(endpoint),
             http,
@@ -105,7 +113,7 @@ impl Client {
 
     /// Sends a request: the body of its reply, or the answer that stands in its place.
     async fn try_open(&self, body: Value, deadline: Instant) -> Result<Result<Body, Answer>, ModelError> {
-        let decoder = Decoder::new(self.provider, body.to_string().len());
+        let decoder = Decoder::new(self.provider, self.quirks.echo, body.to_string().len());
         let response = self.send(body, deadline).await?;
         if response.status().is_success() && may_be_a_stream(&response) {
             return Ok(Ok(Body::new(response, decoder, deadline, self.idle_timeout)));
@@ -128,10 +136,14 @@ impl Model for Client {
         &self,
         request: ModelRequest<'_>,
     ) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
-        let body = request::body(self.provider, &self.model, &request);
+        let body = request::body(self.provider, &self.model, self.quirks, &request);
         let reading = self.open(body).await.map_err(|error| scrubbed(error, &self.key))?;
-        let key = self.key.clone();
-        Ok(reading.into_stream().map(move |event| event.map_err(|error| scrubbed(error, &key))).boxed())
+        let (key, price) = (self.key.clone(), self.price);
+        let events = reading.into_stream().map(move |event| match event {
+            Ok(event) => Ok(priced(event, price)),
+            Err(error) => Err(scrubbed(error, &key)),
+        });
+        Ok(events.boxed())
     }
 }
 
@@ -157,6 +169,17 @@ fn not_sent(error: OpenAIError) -> ModelError {
 fn may_be_a_stream(response: &Response) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     kind.is_none_or(|kind| !kind.starts_with("text/html") && !kind.starts_with("application/json"))
+}
+
+/// Says what a call cost, unless the provider said so itself.
+fn priced(event: ModelEvent, price: Option<Price>) -> ModelEvent {
+    match event {
+        ModelEvent::Usage(usage) => {
+            let cost_micros = usage.cost_micros.or_else(|| price.map(|price| price.of(&usage)));
+            ModelEvent::Usage(Usage { cost_micros, ..usage })
+        }
+        other => other,
+    }
 }
 
 fn scrubbed(error: ModelError, key: &SecretString) -> ModelError {

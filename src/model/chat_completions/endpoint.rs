@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::model::{ModelSetupError, Provider};
+use crate::model::{ModelSetupError, Provider, providers::Quirks};
 
 /// A checked base URL and the headers of every request.
 pub(super) struct Endpoint {
@@ -21,10 +21,11 @@ impl Endpoint {
         provider: Provider,
         base_url: &str,
         key: Option<&SecretString>,
+        quirks: &Quirks,
     ) -> Result<Self, ModelSetupError> {
         let key = key.map(|key| key.expose_secret().trim()).filter(|key| !key.is_empty());
         let mut headers = HeaderMap::new();
-        for (name, value) in provider.quirks().headers {
+        for (name, value) in quirks.headers {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         match key {
@@ -89,9 +90,10 @@ fn checked_base_url(provider: Provider, configured: &str) -> Result<String, Mode
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::providers::quirks;
 
     fn endpoint(provider: Provider, base_url: &str, key: &str) -> Result<Endpoint, ModelSetupError> {
-        Endpoint::new(provider, base_url, Some(&SecretString::from(key)))
+        Endpoint::new(provider, base_url, Some(&SecretString::from(key)), &quirks::of(provider, ""))
     }
 
     fn fault(provider: Provider, base_url: &str, key: &str) -> String {

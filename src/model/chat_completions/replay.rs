@@ -6,12 +6,12 @@ use std::{fmt::Write, fs, path::Path};
 use super::{decode::Decoder, reply::Progress};
 use crate::{
     domain::{ModelError, ModelEvent},
-    model::Provider,
+    model::{Provider, providers::quirks},
 };
 
 /// Reads a body in pieces of `size` bytes.
 fn read(provider: Provider, body: &[u8], size: usize) -> Vec<Result<ModelEvent, ModelError>> {
-    let (mut decoder, mut said) = (Decoder::new(provider, 300), Vec::new());
+    let (mut decoder, mut said) = (Decoder::new(provider, quirks::of(provider, "").echo, 300), Vec::new());
     for piece in body.chunks(size) {
         match decoder.read(piece, &mut said) {
             Ok(Progress::Open) => {}

@@ -12,7 +12,7 @@ use crate::{
     },
     model::{
         Provider,
-        providers::{self, Echo, EmptyContent},
+        providers::quirks::{Echo, EmptyContent, Quirks},
     },
 };
 
@@ -29,9 +29,8 @@ const ID_LIMIT: usize = 40;
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 
 /// Writes the body that asks `model` of `provider` for a streamed reply.
-pub(super) fn body(provider: Provider, model: &str, request: &ModelRequest<'_>) -> Value {
-    let quirks = provider.quirks();
-    let mut writer = Writer { provider, model, ids: HashMap::new(), seen: HashSet::new() };
+pub(super) fn body(provider: Provider, model: &str, quirks: Quirks, request: &ModelRequest<'_>) -> Value {
+    let mut writer = Writer { provider, quirks, ids: HashMap::new(), seen: HashSet::new() };
     let mut body = Map::new();
     body.insert("model".into(), model.into());
     body.insert("stream".into(), true.into());
@@ -49,16 +48,16 @@ pub(super) fn body(provider: Provider, model: &str, request: &ModelRequest<'_>) 
 }
 
 /// What decides how a message is written.
-struct Writer<'a> {
+struct Writer {
     provider: Provider,
-    model: &'a str,
+    quirks: Quirks,
     /// The id of each call so far, as written.
     ids: HashMap<CallId, String>,
     /// The same ids, so that none is written twice.
     seen: HashSet<String>,
 }
 
-impl Writer<'_> {
+impl Writer {
     fn messages(&mut self, request: &ModelRequest<'_>) -> Value {
         let mut messages = vec![json!({"role": "system", "content": request.instructions})];
         for item in request.history {
@@ -79,7 +78,7 @@ impl Writer<'_> {
         if reply.text.is_empty() && reply.calls.is_empty() {
             return None;
         }
-        let content = match self.provider.quirks().empty_content {
+        let content = match self.quirks.empty_content {
             EmptyContent::Null if reply.text.is_empty() => Value::Null,
             EmptyContent::Null | EmptyContent::Blank => Value::String(reply.text.clone()),
         };
@@ -118,7 +117,7 @@ impl Writer<'_> {
     /// Returns what Gemini wants back with a call. The first call of a message must have a signature; where
     /// another model made the call, a word stands in for it.
     fn echoed_extra(&self, call: &ToolCall, place: usize) -> Option<Value> {
-        match self.provider.quirks().echo {
+        match self.quirks.echo {
             Echo::Nothing | Echo::ReasoningDetails | Echo::ReasoningContent => return None,
             Echo::CallExtras => {}
         }
@@ -127,12 +126,12 @@ impl Writer<'_> {
             .as_ref()
             .filter(|meta| meta.get("provider").and_then(Value::as_str) == Some(self.provider.name()));
         let extra = own.and_then(|meta| meta.get("extra_content")).cloned();
-        let needs_stand_in = place == 0 && providers::wants_thought_signature(self.model);
+        let needs_stand_in = place == 0 && self.quirks.wants_signature;
         extra.or_else(|| needs_stand_in.then(|| json!({"google": {"thought_signature": NO_SIGNATURE}})))
     }
 
     fn echoed_reasoning(&self, reply: &Reply) -> Option<(&'static str, Value)> {
-        let key = match self.provider.quirks().echo {
+        let key = match self.quirks.echo {
             Echo::Nothing | Echo::CallExtras => return None,
             Echo::ReasoningDetails => "reasoning_details",
             Echo::ReasoningContent => "reasoning_content",
@@ -142,7 +141,6 @@ impl Writer<'_> {
     }
 
     fn add_tools(&self, body: &mut Map<String, Value>, request: &ModelRequest<'_>) {
-        let quirks = self.provider.quirks();
         let tools = request.tools.iter().map(|tool| self.tool(tool)).collect();
         body.insert("tools".into(), Value::Array(tools));
         let choice = match request.tool_choice {
@@ -151,16 +149,16 @@ impl Writer<'_> {
             ToolChoice::None => Some("none"),
         };
         body.extend(choice.map(|word| ("tool_choice".to_owned(), word.into())));
-        if quirks.takes_parallel_tool_calls && !providers::is_o_series(self.model) {
+        if self.quirks.takes_parallel_tool_calls {
             body.insert("parallel_tool_calls".into(), false.into());
         }
-        if self.provider == Provider::OpenAi && providers::reasons_unless_told_not_to(self.model) {
+        if self.quirks.must_not_reason {
             body.insert("reasoning_effort".into(), "none".into());
         }
     }
 
     fn tool(&self, tool: &Tool) -> Value {
-        let parameters = schema::project(tool.schema.document(), self.provider.quirks().schema);
+        let parameters = schema::project(tool.schema.document(), self.quirks.schema);
         let function = json!({"name": tool.name, "description": tool.description, "parameters": parameters});
         json!({"type": "function", "function": function})
     }
@@ -198,7 +196,10 @@ fn accepted_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::{CallStatus, ConversationId, ProviderMeta, ToolSchema};
+    use crate::{
+        domain::{CallStatus, ConversationId, ProviderMeta, ToolSchema},
+        model::providers,
+    };
 
     use super::*;
 
@@ -252,7 +253,7 @@ mod tests {
     ) -> Value {
         let conversation_id = "0190a5b4-7e3c-7cc0-a1b2-c3d4e5f60718".parse::<ConversationId>().unwrap();
         let request = ModelRequest { instructions: "Be kind.", history, tools, tool_choice, conversation_id };
-        body(provider, model, &request)
+        body(provider, model, providers::quirks::of(provider, model), &request)
     }
 
     /// Writes a body down, one field or message a line.

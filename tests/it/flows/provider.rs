@@ -44,7 +44,7 @@ on_both! { migrations();
         }
     }
 
-    async fn what_a_provider_refuses_ends_the_run_with_its_own_code(place: Place) {
+    async fn what_a_provider_refuses_is_a_problem_of_its_own_in_json(place: Place) {
         let provider = Provider::start().await;
         let service = Process::start(&place, &provider.settings()).await;
         let secret = r#"{"error":{"message":"bad key sk-canary-5f1e","code":"x"}}"#;

@@ -71,6 +71,8 @@ fn client(url: &str) -> Client {
         first_token_timeout: Duration::from_millis(200),
         idle_timeout: Duration::from_millis(100),
         pause_per_delta: Duration::ZERO,
+        quirks: crate::model::providers::quirks::of(Provider::Groq, "some-model"),
+        price: None,
     })
     .unwrap()
 }

@@ -61,7 +61,7 @@ fn joined(events: Vec<Result<ModelEvent, ModelError>>) -> Vec<Result<ModelEvent,
         match (joined.last_mut(), event) {
             (Some(Ok(ModelEvent::Text(text))), Ok(ModelEvent::Text(more)))
             | (Some(Ok(ModelEvent::Reasoning(text))), Ok(ModelEvent::Reasoning(more))) => {
-                text.push_str(&more)
+                text.push_str(&more);
             }
             (_, event) => joined.push(event),
         }

@@ -71,10 +71,10 @@ impl Name {
             Self::StreamOptions => quirks.takes_stream_options.to_string(),
             Self::CacheKey => quirks.takes_cache_key.to_string(),
             Self::NoReasoning => quirks.must_not_reason.to_string(),
-            Self::EmptyContent => word_of(&EMPTY_CONTENTS, quirks.empty_content),
-            Self::Echo => word_of(&ECHOES, quirks.echo),
+            Self::EmptyContent => word_of(&EMPTY_CONTENTS, &quirks.empty_content),
+            Self::Echo => word_of(&ECHOES, &quirks.echo),
             Self::Signature => quirks.wants_signature.to_string(),
-            Self::Schema => word_of(&DIALECTS, quirks.schema),
+            Self::Schema => word_of(&DIALECTS, &quirks.schema),
             Self::ContextWindow => {
                 quirks.context_window.map_or_else(|| "unknown".into(), |tokens| tokens.to_string())
             }
@@ -120,8 +120,8 @@ fn find<T: Copy>(words: &[(&str, T)], word: &str) -> Option<T> {
 }
 
 #[cfg(test)]
-fn word_of<T: PartialEq>(words: &[(&str, T)], value: T) -> String {
-    words.iter().find(|(_, known)| *known == value).map_or_else(String::new, |(word, _)| (*word).to_owned())
+fn word_of<T: PartialEq>(words: &[(&str, T)], value: &T) -> String {
+    words.iter().find(|(_, known)| known == value).map_or_else(String::new, |(word, _)| (*word).to_owned())
 }
 
 /// Why overrides cannot be read.

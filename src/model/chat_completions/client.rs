@@ -137,7 +137,8 @@ impl Model for Client {
         request: ModelRequest<'_>,
     ) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
         let body = request::body(self.provider, &self.model, self.quirks, &request);
-        let reading = self.open(body).await.map_err(|error| scrubbed(error, &self.key))?;
+        let reading =
+            self.open(body).await.map_err(|error| advised(scrubbed(error, &self.key), self.provider))?;
         let (key, price) = (self.key.clone(), self.price);
         let events = reading.into_stream().map(move |event| match event {
             Ok(event) => Ok(priced(event, price)),
@@ -182,9 +183,21 @@ fn priced(event: ModelEvent, price: Option<Price>) -> ModelEvent {
     }
 }
 
+/// Names the variable to set where the provider does not know the model.
+fn advised(mut error: ModelError, provider: Provider) -> ModelError {
+    if error.kind == ModelErrorKind::NotFound {
+        let variable = provider.environment_prefix().map(|prefix| format!("{prefix}_DEFAULT_MODEL"));
+        let variable = variable.unwrap_or_else(|| "LLM_MODEL".into());
+        error.detail.push_str(&format!("; set {variable} to a model that the provider offers"));
+    }
+    error
+}
+
 fn scrubbed(error: ModelError, key: &SecretString) -> ModelError {
     ModelError { detail: failure::scrub(&error.detail, Some(key.expose_secret())), ..error }
 }
 
+#[cfg(test)]
+mod sent;
 #[cfg(test)]
 mod tests;

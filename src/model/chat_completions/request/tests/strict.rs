@@ -205,7 +205,7 @@ fn call(provider_id: String, name: String, meta: u8) -> ToolCall {
 /// One thing that a history may hold: what the user said, or a reply with calls of which some are answered.
 fn any_item() -> impl Strategy<Value = Vec<Item>> {
     let user = "[a-z]{1,5}".prop_map(|text| vec![Item::User(UserMessage { text, context: "Friday".into() })]);
-    let any_call = ("[a-z0-9]{0,50}", "[a-zA-Z0-9_.é ]{1,80}", 0_u8..4)
+    let any_call = ("[ab]{0,2}|x{50}", "[a-zA-Z0-9_.é ]{1,80}", 0_u8..4)
         .prop_map(|(id, name, meta)| call(id, name, meta));
     let calls = prop::collection::vec((any_call, 0_u8..4), 0..4);
     let reply = ("[a-z]{0,5}", calls, 0_u8..4).prop_map(|(text, calls, meta)| {

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
+
 use crate::{
     config::{self, Choice},
     domain::{Model, Models},
     model::{
-        self, Attempts, Corrections, Fallbacks, ModelSetupError, Patience, Prices, Provider,
+        self, Attempts, Corrections, Extras, Fallbacks, ModelSetupError, Patience, Prices, Provider,
         ProviderSettings, QuirkOverrides, Successors,
     },
 };
@@ -33,13 +35,29 @@ pub fn steady(model: Arc<dyn Model>, settings: &config::Model) -> Arc<dyn Model>
 }
 
 fn corrections(settings: &config::Model) -> Result<Corrections, ModelSetupError> {
-    let bad = |variable, reason: String| ModelSetupError::BadCorrection { variable, reason };
     let quirks = QuirkOverrides::parse(settings.quirks.as_deref().unwrap_or_default());
     let prices = Prices::parse(&settings.prices);
     Ok(Corrections {
-        quirks: quirks.map_err(|error| bad("LLM_QUIRKS", error.to_string()))?,
-        prices: prices.map_err(|error| bad("LLM_PRICES", error.to_string()))?,
+        quirks: quirks.map_err(|error| bad("LLM_QUIRKS", &error))?,
+        prices: prices.map_err(|error| bad("LLM_PRICES", &error))?,
     })
+}
+
+fn extras(choice: &Choice) -> Result<Extras, ModelSetupError> {
+    let Choice::Custom { headers, body, .. } = choice else { return Ok(Extras::default()) };
+    let mut extras = Extras::default();
+    if let Some(headers) = headers {
+        let read = extras.with_headers(headers.expose_secret());
+        extras = read.map_err(|error| bad("LLM_EXTRA_HEADERS", &error))?;
+    }
+    if let Some(body) = body {
+        extras = extras.with_body(body).map_err(|error| bad("LLM_EXTRA_BODY", &error))?;
+    }
+    Ok(extras)
+}
+
+fn bad(variable: &'static str, reason: &dyn std::error::Error) -> ModelSetupError {
+    ModelSetupError::BadSetting { variable, reason: reason.to_string() }
 }
 
 /// What models are made with.
@@ -58,7 +76,7 @@ impl Workshop<'_> {
             Choice::Demo => None,
         };
         let build = |model: &str| {
-            let made = model::build(&self.provider_settings(choice, provider, model))?;
+            let made = model::build(&self.provider_settings(choice, provider, model)?)?;
             Ok(steady(made, self.settings))
         };
         match (named, provider.default_models()) {
@@ -72,14 +90,19 @@ impl Workshop<'_> {
         }
     }
 
-    fn provider_settings(&self, choice: &Choice, provider: Provider, model: &str) -> ProviderSettings {
+    fn provider_settings(
+        &self,
+        choice: &Choice,
+        provider: Provider,
+        model: &str,
+    ) -> Result<ProviderSettings, ModelSetupError> {
         let (base_url, api_key) = match choice {
             Choice::Hosted { api_key, base_url, .. } => (base_url.clone(), Some(api_key.clone())),
             Choice::Custom { base_url, api_key, .. } => (Some(base_url.clone()), api_key.clone()),
             Choice::Demo => (None, None),
         };
         let Self { settings, corrections } = self;
-        ProviderSettings {
+        Ok(ProviderSettings {
             provider,
             base_url: base_url.unwrap_or_else(|| provider.default_base_url().unwrap_or_default().to_owned()),
             api_key,
@@ -90,6 +113,7 @@ impl Workshop<'_> {
             pause_per_delta: settings.demo_pause,
             quirks: corrections.quirks(provider, model),
             price: corrections.price(provider, model),
-        }
+            extras: extras(choice)?,
+        })
     }
 }

@@ -62,6 +62,10 @@ pub enum Choice {
         api_key: Option<SecretString>,
         /// The model to ask for.
         model: String,
+        /// Headers that go with each request, as they stand; they may hold a key.
+        headers: Option<SecretString>,
+        /// Fields of each request's body, as they stand.
+        body: Option<String>,
     },
     /// The built-in demo.
     Demo,

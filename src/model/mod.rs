@@ -24,7 +24,8 @@ pub use attempts::{Attempts, Patience};
 pub use demo::Demo;
 pub use fallbacks::Fallbacks;
 pub use providers::{
-    Corrections, OverrideError, Price, PriceError, Prices, Provider, ProviderSettings, QuirkOverrides, Quirks,
+    Corrections, Extras, ExtrasError, OverrideError, Price, PriceError, Prices, Provider, ProviderSettings,
+    QuirkOverrides, Quirks,
 };
 pub use successors::Successors;
 
@@ -63,9 +64,9 @@ pub enum ModelSetupError {
         /// The provider, as in `LLM_PROVIDER`.
         provider: &'static str,
     },
-    /// A correction of our tables cannot be read.
+    /// A setting that this room reads itself cannot be read.
     #[error("{variable}: {reason}")]
-    BadCorrection {
+    BadSetting {
         /// The variable.
         variable: &'static str,
         /// What is wrong with it.
@@ -107,6 +108,7 @@ mod tests {
             pause_per_delta: Duration::ZERO,
             quirks: providers::quirks::of(provider, model),
             price: None,
+            extras: Extras::default(),
         }
     }
 

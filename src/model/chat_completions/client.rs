@@ -15,7 +15,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 use http::header;
 use reqwest::Response;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout_at},
@@ -36,6 +36,7 @@ pub(in crate::model) struct Client {
     model: String,
     quirks: Quirks,
     price: Option<Price>,
+    extra_body: Map<String, Value>,
     key: SecretString,
     endpoint: Arc<dyn Config>,
     http: reqwest::Client,
@@ -49,8 +50,13 @@ impl Client {
     /// Checks the settings and makes the HTTP client. Nothing is sent yet.
     pub(in crate::model) fn new(settings: &ProviderSettings) -> Result<Self, ModelSetupError> {
         let provider = settings.provider;
-        let endpoint =
-            Endpoint::new(provider, &settings.base_url, settings.api_key.as_ref(), &settings.quirks)?;
+        let endpoint = Endpoint::new(
+            provider,
+            &settings.base_url,
+            settings.api_key.as_ref(),
+            &settings.quirks,
+            &settings.extras,
+        )?;
         if settings.model.trim().is_empty() {
             return Err(ModelSetupError::NoModel { provider: provider.name() });
         }
@@ -65,6 +71,7 @@ impl Client {
             model: settings.model.trim().to_owned(),
             quirks: settings.quirks,
             price: settings.price,
+            extra_body: settings.extras.body.clone(),
             key: endpoint.api_key().clone(),
             endpoint: Arc::new(endpoint),
             http,
@@ -136,7 +143,10 @@ impl Model for Client {
         &self,
         request: ModelRequest<'_>,
     ) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
-        let body = request::body(self.provider, &self.model, self.quirks, &request);
+        let mut body = request::body(self.provider, &self.model, self.quirks, &request);
+        if let Value::Object(fields) = &mut body {
+            fields.extend(self.extra_body.clone());
+        }
         let reading =
             self.open(body).await.map_err(|error| advised(scrubbed(error, &self.key), self.provider))?;
         let (key, price) = (self.key.clone(), self.price);

@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod document;
+mod extras;
 mod overrides;
 mod prices;
 pub(in crate::model) mod quirks;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+pub use extras::{Extras, ExtrasError};
 pub use overrides::{OverrideError, QuirkOverrides};
 pub use prices::{Price, PriceError, Prices};
 pub use quirks::Quirks;
@@ -54,6 +56,8 @@ pub struct ProviderSettings {
     pub quirks: Quirks,
     /// What it costs, if that is known.
     pub price: Option<Price>,
+    /// What goes with each request beside what every server takes.
+    pub extras: Extras,
 }
 
 /// What an operator knows better than our tables.

@@ -93,6 +93,7 @@ async fn sent(provider: Provider, model: &str, history: &[Item]) -> String {
         pause_per_delta: Duration::ZERO,
         quirks: quirks::of(provider, model),
         price: None,
+        extras: Default::default(),
     });
     let request = ModelRequest {
         instructions: "Be kind.",

@@ -75,6 +75,7 @@ fn client(url: &str) -> Client {
         pause_per_delta: Duration::ZERO,
         quirks: crate::model::providers::quirks::of(Provider::Groq, "some-model"),
         price: None,
+        extras: Default::default(),
     })
     .unwrap()
 }

@@ -7,6 +7,7 @@ mod follow;
 mod health;
 mod idempotency;
 mod provider;
+mod provider_failures;
 mod readers;
 mod readme;
 mod rounds;

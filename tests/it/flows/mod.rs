@@ -8,6 +8,7 @@ mod follow;
 mod health;
 mod idempotency;
 mod provider;
+mod provider_failures;
 mod readers;
 mod readme;
 mod rounds;

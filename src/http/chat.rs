@@ -10,6 +10,7 @@ use axum::{
 use chrono_tz::Tz;
 use futures_util::{Stream, StreamExt};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     App,
@@ -24,7 +25,7 @@ use super::{
 };
 use crate::{
     domain::{ConversationId, Event, Notice, Principal, RunFailure, RunStatus, ToolChoice},
-    runs::{Followed, Heard, NewTurn, Started},
+    runs::{Followed, Heard, NewTurn, Prompt, Started},
     wire::ChatOut,
 };
 
@@ -36,7 +37,7 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const CONVERSATION_ID: HeaderName = HeaderName::from_static("x-conversation-id");
 
 /// The most characters of a message.
-const LONGEST_MESSAGE: usize = 32_000;
+pub(super) const LONGEST_MESSAGE: usize = 32_000;
 /// The most entries of `metadata`, and the most characters of a name and of a value.
 const METADATA_LIMITS: (usize, usize, usize) = (16, 64, 512);
 
@@ -62,20 +63,46 @@ pub(super) async fn chat(
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
     let body = ChatIn::parse(fields)?;
-    let format = body.format(&headers);
-    let is_simple = query.choice("format", &["text"])?.is_some();
+    let manner = manner(body.stream, &headers, &query)?;
     let started = app.runs.start(body.into_turn(principal.clone(), key)).await?;
+    tell(&app, &principal, started, manner).await
+}
+
+/// How a turn is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    format: Format,
+    is_simple: bool,
+}
+
+/// Reads how a turn is to be told: the body's word counts before the header's.
+pub(super) fn manner(stream: Option<bool>, headers: &HeaderMap, query: &Query) -> Result<Manner, Problem> {
+    let format = match stream {
+        Some(true) => Format::Events,
+        Some(false) => Format::Json,
+        None => accept_header::format(headers),
+    };
+    Ok(Manner { format, is_simple: query.choice("format", &["text"])?.is_some() })
+}
+
+/// Tells a turn from its start.
+pub(super) async fn tell(
+    app: &App,
+    principal: &Principal,
+    started: Started,
+    manner: Manner,
+) -> Result<Response, Problem> {
     let Followed::Stream(heard) = app.runs.follow(&principal.user, started.run, None).await? else {
         return Err(Problem::NotFound("run"));
     };
-    let limit = time_left(&principal, app.clock.now());
-    let answer = match format {
-        Format::Json => json(&app, &principal, started, heard).await.unwrap_or_else(Problem::into_response),
+    let limit = time_left(principal, app.clock.now());
+    let answer = match manner.format {
+        Format::Json => json(app, principal, started, heard).await.unwrap_or_else(Problem::into_response),
         Format::Plain => sse::plain(sse::until(heard, limit)),
-        Format::Events if is_simple => sse::simple(sse::until(heard, limit), app.heartbeat),
+        Format::Events if manner.is_simple => sse::simple(sse::until(heard, limit), app.heartbeat),
         Format::Events => sse::native(sse::until(heard, limit), app.heartbeat),
     };
-    Ok(with_headers(answer, &principal, started))
+    Ok(with_headers(answer, principal, started))
 }
 
 /// Waits for the end and answers with the whole turn.
@@ -162,25 +189,21 @@ impl ChatIn {
         Ok(body)
     }
 
-    fn format(&self, headers: &HeaderMap) -> Format {
-        match self.stream {
-            Some(true) => Format::Events,
-            Some(false) => Format::Json,
-            None => accept_header::format(headers),
-        }
-    }
-
     fn into_turn(self, principal: Principal, key: Option<String>) -> NewTurn {
+        let prompt = match self.conversation {
+            None => Prompt::Begin(self.message),
+            Some(conversation) => Prompt::Say(conversation, self.message),
+        };
         NewTurn {
             principal,
-            conversation: self.conversation,
-            message: self.message,
+            prompt,
             provider: self.provider,
             model: self.model,
             timezone: self.timezone,
             metadata: self.metadata,
             tool_choice: self.tool_choice,
             key,
+            cancel: CancellationToken::new(),
         }
     }
 }

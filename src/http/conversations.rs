@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     domain::{ConversationId, Principal, Role},
-    store::{ConversationEdit, Deleted, ItemPage},
+    store::{ConversationEdit, ConversationPage, Deleted, ItemPage},
     wire::{ConversationOut, MessageOut, PageOut},
 };
 
@@ -30,8 +30,8 @@ pub(super) async fn list(
     query: Query,
 ) -> Result<Json<PageOut<ConversationOut>>, Problem> {
     let limit = query.limit()?;
-    let after: Option<ConversationId> = query.cursor()?;
-    let mut found = app.store.conversations(&principal.user, after, limit + 1).await?;
+    let page = ConversationPage { after: query.cursor()?, newest_first: true, limit: limit + 1 };
+    let mut found = app.store.conversations(&principal.user, page).await?;
     let has_more = found.len() as u64 > limit;
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next_cursor = found.last().filter(|_| has_more).map(|last| last.id.to_string());

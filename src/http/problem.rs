@@ -78,6 +78,8 @@ struct ProblemOut<'a> {
     title: &'static str,
     status: u16,
     detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
     code: &'static str,
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -153,7 +155,7 @@ impl Problem {
     }
 
     /// Writes what is inside to the log; a client's own mistakes are in its request line already.
-    fn log(&self) {
+    pub(super) fn log(&self) {
         match self {
             Self::StorageUnavailable(_) | Self::Internal(_) => {
                 tracing::error!(error = self as &dyn std::error::Error, "request failed");
@@ -191,6 +193,18 @@ const fn status_of(failure: RunFailure) -> StatusCode {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        self.respond(None)
+    }
+}
+
+impl Problem {
+    /// Answers with the sentence a second time, as `message`, where the component of ChatKit looks for it.
+    pub(super) fn with_message(self) -> Response {
+        let message = self.to_string();
+        self.respond(Some(message))
+    }
+
+    fn respond(&self, message: Option<String>) -> Response {
         self.log();
         let (status, code, title) = self.row();
         let scope = RequestScope::current();
@@ -199,13 +213,14 @@ impl IntoResponse for Problem {
             title,
             status: status.as_u16(),
             detail: self.to_string(),
+            message,
             code,
             request_id: scope.as_deref().map_or("", RequestScope::id),
-            errors: if let Self::Invalid(faults) = &self { faults } else { &[] },
-            active_run_id: if let Self::ConversationBusy { active } = &self { Some(*active) } else { None },
+            errors: if let Self::Invalid(faults) = self { faults } else { &[] },
+            active_run_id: if let Self::ConversationBusy { active } = self { Some(*active) } else { None },
             retry_after_seconds: self.retry_after(),
-            run_id: if let Self::RunFailed { run, .. } = &self { Some(*run) } else { None },
-            conversation_id: if let Self::RunFailed { conversation, .. } = &self {
+            run_id: if let Self::RunFailed { run, .. } = self { Some(*run) } else { None },
+            conversation_id: if let Self::RunFailed { conversation, .. } = self {
                 Some(*conversation)
             } else {
                 None
@@ -242,6 +257,7 @@ impl From<StartError> for Problem {
             }
             StartError::ModelUnavailable { retry_after } => Self::ModelUnavailable { retry_after },
             StartError::NoSuchConversation => Self::NotFound("conversation"),
+            StartError::NoSuchMessage => Self::NotFound("message"),
             StartError::Busy { active } => Self::ConversationBusy { active },
             StartError::KeyReused => Self::KeyReused,
             StartError::Store(error) => error.into(),

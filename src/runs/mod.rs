@@ -16,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use follow::{Followed, Heard};
 use live::Shelf;
-pub use start::{NewTurn, StartError, Started};
+pub use start::{NewTurn, Prompt, StartError, Started};
 pub use task_call::{TaskCall, TaskCallError};
 
 use crate::{

@@ -5,16 +5,17 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{Inner, Runs, recorder::Recorder};
 use crate::{
     agent::instructions,
     domain::{
-        ConversationId, Event, ModelIdentity, NoSuchModel, NoticeCode, Principal, RunId, Scribe, ToolChoice,
-        UserId, UserMessage,
+        ConversationId, Event, ItemId, ModelIdentity, NoSuchModel, NoticeCode, Principal, RunId, Scribe,
+        ToolChoice, UserId, UserMessage,
     },
-    store::{Accept, AcceptError, Accepted, Hold, IdempotencyKey, Place, Refusal, StoreError},
+    store::{Accept, AcceptError, Accepted, Again, Hold, IdempotencyKey, Place, Refusal, StoreError},
 };
 
 /// A turn as a client asks for it, every field checked.
@@ -22,10 +23,8 @@ use crate::{
 pub struct NewTurn {
     /// Who asks.
     pub principal: Principal,
-    /// The conversation that goes on; none starts a new one.
-    pub conversation: Option<ConversationId>,
-    /// What the user said.
-    pub message: String,
+    /// What is to be answered, and where.
+    pub prompt: Prompt,
     /// The provider that the client named, if it did.
     pub provider: Option<String>,
     /// The model that the client named, if it did.
@@ -36,8 +35,21 @@ pub struct NewTurn {
     pub metadata: BTreeMap<String, String>,
     /// Whether the first reply may, must or must not call a tool.
     pub tool_choice: ToolChoice,
-    /// The client's idempotency key.
+    /// The client's idempotency key. Another answer takes none.
     pub key: Option<String>,
+    /// Cancelling it cancels the run, whenever it begins.
+    pub cancel: CancellationToken,
+}
+
+/// What is to be answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// A message that begins a conversation.
+    Begin(String),
+    /// A message in a conversation.
+    Say(ConversationId, String),
+    /// A message that is stored: the last one, or the last one up to this item. What followed it is taken back.
+    Again(ConversationId, Option<ItemId>),
 }
 
 /// A run that was started, now or by an earlier request with the same key.
@@ -69,6 +81,9 @@ pub enum StartError {
     /// The user has no such conversation.
     #[error("no such conversation")]
     NoSuchConversation,
+    /// There is no message that could be answered again.
+    #[error("no such message")]
+    NoSuchMessage,
     /// Another run of the conversation is under way.
     #[error("the conversation is busy")]
     Busy {
@@ -103,16 +118,16 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let user = turn.principal.user.clone();
     let model = inner.models.find(turn.provider.as_deref(), turn.model.as_deref());
     let model = Arc::clone(model.map_err(StartError::NoSuchModel)?);
-    let asked = accept(inner, &turn, model.identity());
+    let asked = asked(inner, &turn, model.identity());
     if let Some(retry_after) = model.closed_for() {
         return inner
-            .repeated(&user, asked.key.as_ref())
+            .repeated(&user, asked.key())
             .await
             .unwrap_or(Err(StartError::ModelUnavailable { retry_after }));
     }
-    let (run, conversation, identity) = (asked.run, asked.conversation.conversation(), asked.model.clone());
-    let live = inner.shelf.open(run, user.clone(), conversation);
-    let accepted = match inner.accept(asked).await {
+    let ((run, conversation), identity) = (asked.place(), model.identity());
+    let live = inner.shelf.open(run, user.clone(), conversation, turn.cancel.clone());
+    let accepted = match inner.accept(&user, asked).await {
         Ok(accepted) => accepted,
         Err(error) => {
             inner.shelf.discard(&live);
@@ -135,11 +150,15 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
 
 impl Inner {
     /// Accepts a turn. If the answer to the commit is lost, looks whether it was stored all the same.
-    async fn accept(&self, turn: Accept) -> Result<Accepted, AcceptError> {
-        let (user, run) = (turn.user.clone(), turn.run);
-        match self.store.accept(turn).await {
+    async fn accept(&self, user: &UserId, asked: Asked) -> Result<Accepted, AcceptError> {
+        let (run, _) = asked.place();
+        let accepted = match asked {
+            Asked::Turn(turn) => self.store.accept(turn).await,
+            Asked::Again(again) => self.store.accept_again(again).await,
+        };
+        match accepted {
             Err(AcceptError::Store(error)) if error.is_transient() => {
-                match self.store.find_accepted(&user, run).await {
+                match self.store.find_accepted(user, run).await {
                     Ok(Some(accepted)) => Ok(accepted),
                     Ok(None) | Err(_) => Err(error.into()),
                 }
@@ -162,28 +181,64 @@ impl Inner {
     }
 }
 
-fn accept(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Accept {
+/// What the store is asked for.
+enum Asked {
+    Turn(Accept),
+    Again(Again),
+}
+
+impl Asked {
+    const fn place(&self) -> (RunId, ConversationId) {
+        match self {
+            Self::Turn(turn) => (turn.run, turn.conversation.conversation()),
+            Self::Again(again) => (again.run, again.conversation),
+        }
+    }
+
+    const fn key(&self) -> Option<&IdempotencyKey> {
+        match self {
+            Self::Turn(turn) => turn.key.as_ref(),
+            Self::Again(_) => None,
+        }
+    }
+}
+
+fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
+    let (user, run, owner) = (turn.principal.user.clone(), RunId::new(), inner.owner.clone());
+    let (place, text) = match &turn.prompt {
+        Prompt::Begin(text) => (Place::New(ConversationId::new()), text),
+        Prompt::Say(conversation, text) => (Place::In(*conversation), text),
+        Prompt::Again(conversation, after) => {
+            return Asked::Again(Again {
+                user,
+                conversation: *conversation,
+                after: *after,
+                run,
+                model,
+                owner,
+            });
+        }
+    };
     let lifetime = TimeDelta::from_std(inner.settings.idempotency).unwrap_or(TimeDelta::MAX);
     let key = turn.key.clone().map(|key| IdempotencyKey { key, body_hash: digest(&turn.asked()), lifetime });
     let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
-    Accept {
-        user: turn.principal.user.clone(),
-        conversation: turn.conversation.map_or_else(|| Place::New(ConversationId::new()), Place::In),
-        message: UserMessage { text: turn.message.clone(), context },
-        run: RunId::new(),
-        model,
-        owner: inner.owner.clone(),
-        key,
-    }
+    let message = UserMessage { text: text.clone(), context };
+    Asked::Turn(Accept { user, conversation: place, message, run, model, owner, key })
 }
 
 impl NewTurn {
     /// Lists what makes two requests the same: what was sent, not what the service makes of it today.
     fn asked(&self) -> [String; 4] {
-        let conversation = self.conversation.map(|id| id.to_string());
+        let (message, conversation) = match &self.prompt {
+            Prompt::Begin(message) => (message.clone(), None),
+            Prompt::Say(conversation, message) => (message.clone(), Some(conversation.to_string())),
+            Prompt::Again(conversation, after) => {
+                (after.map(|id| id.to_string()).unwrap_or_default(), Some(conversation.to_string()))
+            }
+        };
         let [conversation, provider, model] =
             [conversation, self.provider.clone(), self.model.clone()].map(Option::unwrap_or_default);
-        [self.message.clone(), conversation, provider, model]
+        [message, conversation, provider, model]
     }
 }
 
@@ -195,6 +250,7 @@ fn refused(error: AcceptError) -> Result<Started, StartError> {
             Refusal::NoSuchConversation => Err(StartError::NoSuchConversation),
             Refusal::Busy { active } => Err(StartError::Busy { active }),
             Refusal::KeyReused => Err(StartError::KeyReused),
+            Refusal::NoSuchMessage => Err(StartError::NoSuchMessage),
         },
     }
 }

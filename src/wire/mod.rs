@@ -2,6 +2,7 @@
 //! a snapshot test.
 
 mod chat;
+pub mod chatkit;
 mod native;
 mod shapes;
 mod simple;

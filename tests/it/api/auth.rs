@@ -1,6 +1,7 @@
 //! `AUTH_MODE=jwt` seen from outside: who is let in where, and what the others hear.
 
 mod browsers;
+mod headers;
 mod process;
 
 use std::collections::HashSet;

@@ -3,6 +3,7 @@
 mod paths;
 mod rooms;
 mod source;
+mod statements;
 
 use source::{File, service, workspace};
 
@@ -55,6 +56,12 @@ fn every_foreign_crate_stays_in_its_rooms() {
 #[test]
 fn nothing_is_spawned_but_where_the_end_waits_for_it() {
     let faults: Vec<String> = workspace().iter().flat_map(rooms::spawning_faults).collect();
+    assert_none(&faults);
+}
+
+#[test]
+fn no_statement_holds_a_value() {
+    let faults: Vec<String> = workspace().iter().flat_map(statements::faults).collect();
     assert_none(&faults);
 }
 

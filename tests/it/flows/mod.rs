@@ -5,6 +5,7 @@ mod crash;
 mod durable;
 mod follow;
 mod idempotency;
+mod logs;
 mod provider;
 mod readers;
 mod readme;

@@ -4,6 +4,7 @@ mod conversation;
 mod crash;
 mod durable;
 mod follow;
+mod hostile;
 mod idempotency;
 mod logs;
 mod provider;

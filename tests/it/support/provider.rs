@@ -158,6 +158,17 @@ impl Answer {
         }
     }
 
+    /// Answers with several calls of one reply.
+    pub fn calls(calls: &[(&str, Value)]) -> Self {
+        let calls = calls.iter().enumerate().map(|(at, (name, arguments))| {
+            let function = json!({"name": name, "arguments": arguments.to_string()});
+            let call =
+                json!([{"index": at, "id": format!("call_{at}"), "type": "function", "function": function}]);
+            Act::Send(chunk(&json!({"tool_calls": call})))
+        });
+        Self::acts(calls.chain([Act::Send(finish("tool_calls"))]).collect::<Vec<_>>())
+    }
+
     /// Answers with an HTTP error.
     pub fn error(status: u16, body: &str) -> Self {
         Self { status, acts: vec![Act::Send(body.into())] }

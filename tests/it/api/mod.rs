@@ -5,6 +5,7 @@ mod auth;
 mod chat;
 mod conversations;
 mod health;
+mod injection;
 mod messages;
 mod problems;
 mod runs;

@@ -2,11 +2,15 @@
 //!
 //! Lock, migrate, bind the port, end what an earlier process left while the tool server starts, and only then serve.
 
+mod check;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use parlor_db::{DatabaseUrl, Db, FileLock, migrate};
 use tokio::net::TcpListener;
+
+pub use check::{Finding, Outcome, reach_out};
 
 use crate::{
     agent::{Agent, Hands, Limits, instructions::instructions},
@@ -58,7 +62,7 @@ impl Service {
         let address = listener.local_addr().context("the port has no address")?;
         let db = Db::open(&config.storage.database, config.storage.max_connections);
         let store = Store::new(db, clock.clone());
-        let tools = Arc::new(Hub::new(vec![task_server(config, &shutdown)]));
+        let tools = Arc::new(Hub::new(vec![ToolServer::start(task_server(config), &shutdown)]));
         let runs = runs(config, model, Arc::clone(&tools), &store, clock.clone(), &shutdown);
         let left = runs.recover().await.context("runs of an earlier process could not be ended")?;
         if left > 0 {
@@ -114,38 +118,49 @@ pub async fn migrate_all(storage: &config::Storage) -> anyhow::Result<()> {
 
 /// Makes the model that the configuration describes.
 pub fn model(settings: &config::Model) -> Result<Arc<dyn domain::Model>, model::ModelSetupError> {
-    let name = settings.choice.provider().as_str();
-    let provider = Provider::find(name).unwrap_or(Provider::Demo);
-    let (base_url, api_key, named) = match &settings.choice {
-        config::Choice::Hosted { api_key, base_url, model, .. } => {
-            (base_url.clone(), Some(api_key.clone()), model.clone())
-        }
-        config::Choice::Custom { base_url, api_key, model } => {
-            (Some(base_url.clone()), api_key.clone(), Some(model.clone()))
-        }
-        config::Choice::Demo => (None, None, None),
-    };
-    let build = |model: &str| {
-        model::build(&ProviderSettings {
-            provider,
-            base_url: base_url
-                .clone()
-                .unwrap_or_else(|| provider.default_base_url().unwrap_or_default().to_owned()),
-            api_key: api_key.clone(),
-            model: model.to_owned(),
-            connect_timeout: settings.connect_timeout,
-            first_token_timeout: settings.first_token_timeout,
-            idle_timeout: settings.idle_timeout,
-            pause_per_delta: settings.demo_pause,
-        })
-    };
-    match (named, provider.default_models()) {
-        (Some(model), _) => build(&model),
-        (None, [first, rest @ ..]) => {
+    let build = |model: &str| model::build(&provider_settings(settings, model));
+    match models(settings).as_slice() {
+        [] => build(""),
+        [only] => build(only),
+        [first, rest @ ..] => {
             let rest = rest.iter().map(|model| build(model)).collect::<Result<_, _>>()?;
             Ok(Arc::new(Successors::new(build(first)?, rest)))
         }
-        (None, []) => build(""),
+    }
+}
+
+/// Lists the models that may answer: the one that is named, else the provider's defaults in their order.
+fn models(settings: &config::Model) -> Vec<&str> {
+    match &settings.choice {
+        config::Choice::Hosted { model: Some(model), .. } | config::Choice::Custom { model, .. } => {
+            vec![model]
+        }
+        config::Choice::Hosted { model: None, .. } | config::Choice::Demo => {
+            provider(settings).default_models().to_vec()
+        }
+    }
+}
+
+fn provider(settings: &config::Model) -> Provider {
+    Provider::find(settings.choice.provider().as_str()).unwrap_or(Provider::Demo)
+}
+
+fn provider_settings(settings: &config::Model, model: &str) -> ProviderSettings {
+    let provider = provider(settings);
+    let (base_url, api_key) = match &settings.choice {
+        config::Choice::Hosted { api_key, base_url, .. } => (base_url.clone(), Some(api_key.clone())),
+        config::Choice::Custom { base_url, api_key, .. } => (Some(base_url.clone()), api_key.clone()),
+        config::Choice::Demo => (None, None),
+    };
+    ProviderSettings {
+        provider,
+        base_url: base_url.unwrap_or_else(|| provider.default_base_url().unwrap_or_default().to_owned()),
+        api_key,
+        model: model.to_owned(),
+        connect_timeout: settings.connect_timeout,
+        first_token_timeout: settings.first_token_timeout,
+        idle_timeout: settings.idle_timeout,
+        pause_per_delta: settings.demo_pause,
     }
 }
 
@@ -168,19 +183,19 @@ async fn bind(settings: &config::Http) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("HOST, PORT: cannot listen on {host}:{}", settings.port))
 }
 
-fn task_server(config: &Config, shutdown: &Shutdown) -> ToolServer {
+/// Says how the task server is started.
+fn task_server(config: &Config) -> ServerSettings {
     let (program, arguments) = match &config.mcp.command {
         Some(command) => (command.program.clone(), command.arguments.iter().map(Into::into).collect()),
         None => ("/proc/self/exe".into(), vec!["mcp-server".into(), "--supervised".into()]),
     };
     let mut environment = config.mcp.environment.clone();
     environment.push(("TASKS_DATABASE_URL".into(), config.storage.tasks.expose()));
-    let settings = ServerSettings {
+    ServerSettings {
         name: TASK_SERVER.into(),
         command: ServerCommand { program, arguments, environment },
         call_limit: config.mcp.timeout,
-    };
-    ToolServer::start(settings, shutdown)
+    }
 }
 
 fn runs(

@@ -4,8 +4,10 @@
 //! - `chat_completions`: any provider that speaks OpenAI's chat completions
 //! - `demo`: a keyless stand-in that understands a handful of sentences
 //! - `successors`: the next default model, where a provider has shut the first one down
+//! - `catalog`: the models that a provider lists, for a look before the first turn
 //! - `estimate`: tokens, where a provider does not say
 
+mod catalog;
 mod chat_completions;
 mod demo;
 mod estimate;
@@ -14,6 +16,7 @@ mod successors;
 
 use std::sync::Arc;
 
+pub use catalog::{Catalog, CatalogError, Standing};
 pub use demo::Demo;
 pub use providers::{Provider, ProviderSettings};
 pub use successors::Successors;

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::model::{ModelSetupError, Provider};
 
 /// A checked base URL and the headers of every request.
-pub(super) struct Endpoint {
+pub(in crate::model) struct Endpoint {
     base_url: String,
     key: SecretString,
     headers: HeaderMap,
@@ -17,7 +17,7 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     /// Checks the parts.
-    pub(super) fn new(
+    pub(in crate::model) fn new(
         provider: Provider,
         base_url: &str,
         key: Option<&SecretString>,

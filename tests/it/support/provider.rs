@@ -16,7 +16,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -58,6 +58,7 @@ struct Room {
     requests: Mutex<Vec<Value>>,
     keys: Mutex<Vec<String>>,
     hung_up: AtomicUsize,
+    list: Mutex<Option<Answer>>,
 }
 
 /// Counts an answer whose client went away before its end.
@@ -95,7 +96,10 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let state = Arc::new(room);
-        let router = Router::new().route("/v1/chat/completions", post(complete)).with_state(state.clone());
+        let router = Router::new()
+            .route("/v1/chat/completions", post(complete))
+            .route("/v1/models", get(models))
+            .with_state(state.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, state }
     }
@@ -109,6 +113,13 @@ impl Provider {
     /// Sets the answer for whenever there is none left.
     pub fn otherwise(&self, answer: Answer) -> &Self {
         *self.state.otherwise.lock().unwrap() = Some(answer);
+        self
+    }
+
+    /// Sets the answer to whoever asks for the list of models; without one nobody ever hears anything.
+    pub fn lists(&self, status: u16, body: &Value) -> &Self {
+        let answer = Answer { status, acts: vec![Act::Send(body.to_string())] };
+        *self.state.list.lock().unwrap() = Some(answer);
         self
     }
 
@@ -202,6 +213,18 @@ pub fn finish(reason: &str) -> String {
 
 fn chunk(delta: &Value) -> String {
     format!("data: {}\n\n", json!({"id": "c", "choices": [{"index": 0, "delta": delta}]}))
+}
+
+async fn models(State(room): State<Arc<Room>>, headers: HeaderMap) -> Response {
+    let key = headers.get(header::AUTHORIZATION).map(|key| key.to_str().unwrap().to_owned());
+    room.keys.lock().unwrap().extend(key);
+    let answer = room.list.lock().unwrap().clone();
+    match answer.as_ref().map(|answer| (answer.status, answer.acts.as_slice())) {
+        Some((status, [Act::Send(body)])) => {
+            (StatusCode::from_u16(status).unwrap(), body.clone()).into_response()
+        }
+        Some(_) | None => std::future::pending().await,
+    }
 }
 
 async fn complete(State(room): State<Arc<Room>>, headers: HeaderMap, body: Bytes) -> Response {

@@ -2,6 +2,7 @@
 
 mod agent;
 mod auth;
+mod bounds;
 mod chat;
 mod conversations;
 mod health;

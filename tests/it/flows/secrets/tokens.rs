@@ -21,6 +21,15 @@ use crate::support::{
 
 const SECRET: &str = "jwt-canary-e21b-0123456789-0123456789";
 
+/// Why the knocks are refused, in the words of the log.
+const REASONS: [&str; 5] = [
+    "the token has expired",
+    "the signature is wrong",
+    "the token is malformed",
+    "no token was sent",
+    "the Authorization header is not one Bearer token",
+];
+
 /// What a provider might say of a request that it refuses.
 fn babble() -> String {
     json!({"error": {"message": format!("key {KEY} may not ask {TEXT:?}"), "failed_generation": TEXT}})
@@ -152,5 +161,8 @@ on_both! { migrations();
             assert_eq!(files_with(&place, secret), [""; 0], "{secret}");
         }
         assert!(!listener.told.contains(TEXT), "what a provider says was told");
+        for reason in REASONS {
+            assert!(ended.log.contains(reason) && !listener.told.contains(reason), "{reason}");
+        }
     }
 }

@@ -58,7 +58,14 @@ struct Room {
     requests: Mutex<Vec<Value>>,
     keys: Mutex<Vec<String>>,
     hung_up: AtomicUsize,
-    list: Mutex<Option<Answer>>,
+    list: Mutex<Option<(u16, String)>>,
+}
+
+impl Room {
+    fn keep_key(&self, headers: &HeaderMap) {
+        let key = headers.get(header::AUTHORIZATION).map(|key| key.to_str().unwrap().to_owned());
+        self.keys.lock().unwrap().extend(key);
+    }
 }
 
 /// Counts an answer whose client went away before its end.
@@ -118,8 +125,7 @@ impl Provider {
 
     /// Sets the answer to whoever asks for the list of models; without one nobody ever hears anything.
     pub fn lists(&self, status: u16, body: &Value) -> &Self {
-        let answer = Answer { status, acts: vec![Act::Send(body.to_string())] };
-        *self.state.list.lock().unwrap() = Some(answer);
+        *self.state.list.lock().unwrap() = Some((status, body.to_string()));
         self
     }
 
@@ -159,14 +165,7 @@ impl Answer {
 
     /// Answers with one call.
     pub fn call(name: &str, arguments: &Value) -> Self {
-        let call = json!([{
-            "index": 0, "id": format!("call_{name}"), "type": "function",
-            "function": {"name": name, "arguments": arguments.to_string()}
-        }]);
-        Self {
-            status: 200,
-            acts: vec![Act::Send(chunk(&json!({"tool_calls": call}))), Act::Send(finish("tool_calls"))],
-        }
+        Self::acts([Act::Send(call(name, arguments)), Act::Send(finish("tool_calls"))])
     }
 
     /// Answers with several calls of one reply.
@@ -216,22 +215,16 @@ fn chunk(delta: &Value) -> String {
 }
 
 async fn models(State(room): State<Arc<Room>>, headers: HeaderMap) -> Response {
-    let key = headers.get(header::AUTHORIZATION).map(|key| key.to_str().unwrap().to_owned());
-    room.keys.lock().unwrap().extend(key);
-    let answer = room.list.lock().unwrap().clone();
-    match answer.as_ref().map(|answer| (answer.status, answer.acts.as_slice())) {
-        Some((status, [Act::Send(body)])) => {
-            (StatusCode::from_u16(status).unwrap(), body.clone()).into_response()
-        }
-        Some(_) | None => std::future::pending().await,
-    }
+    room.keep_key(&headers);
+    let list = room.list.lock().unwrap().clone();
+    let Some((status, body)) = list else { return std::future::pending().await };
+    (StatusCode::from_u16(status).unwrap(), body).into_response()
 }
 
 async fn complete(State(room): State<Arc<Room>>, headers: HeaderMap, body: Bytes) -> Response {
     let request: Value = serde_json::from_slice(&body).unwrap();
     let fault = fault(&request);
-    let key = headers.get(header::AUTHORIZATION).map(|key| key.to_str().unwrap().to_owned());
-    room.keys.lock().unwrap().extend(key);
+    room.keep_key(&headers);
     let answered = room.answering.map(|answering| answering(&request));
     room.requests.lock().unwrap().push(request);
     if let Some(fault) = fault {

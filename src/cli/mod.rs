@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a command line speaks to whoever typed it")]
 
 mod check;
+mod health;
 mod serve;
 mod token;
 
@@ -57,6 +58,8 @@ enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// Asks the running service whether it is ready: exit 0 if it is, else 1.
+    Health,
     /// Prints a token of JWT_SECRET for a user, for trying.
     Token {
         /// The user it speaks for.
@@ -82,6 +85,7 @@ pub fn main(variable: impl Fn(&str) -> Option<String>) -> ExitCode {
         Command::Migrate => migrate(),
         Command::Check { offline: true } => check::check(Reach::Settings),
         Command::Check { offline: false } => check::check(Reach::Everything),
+        Command::Health => health(),
         Command::Token { user, minutes } => token::token(&user, minutes),
     };
     match done {
@@ -121,6 +125,15 @@ fn migrate() -> Result<ExitCode, Failure> {
     on_runtime(async move {
         app::migrate_all(&config.storage).await?;
         println!("{} and {} are current.", config.storage.database, config.storage.tasks);
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Whoever watches a container knows exit 1 only, so that is what a configuration at fault gives too.
+fn health() -> Result<ExitCode, Failure> {
+    let (config, _) = config::read().map_err(runtime)?;
+    on_runtime(async move {
+        println!("{}", health::ask(&config.http).await?);
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -1,9 +1,11 @@
 //! What the source itself promises: who may use whom, which crate lives where, and what stands nowhere.
 
+mod deploy;
 mod paths;
 mod rooms;
 mod source;
 mod statements;
+mod supply;
 
 use source::{File, service, workspace};
 

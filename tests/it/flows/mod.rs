@@ -5,6 +5,7 @@ mod conversation;
 mod crash;
 mod durable;
 mod follow;
+mod health;
 mod hostile;
 mod idempotency;
 mod logs;

@@ -34,6 +34,8 @@ struct Draft {
     text: String,
     calls: Vec<RequestedCall>,
     meta: Option<Value>,
+    /// The provider that wrote it.
+    provider: String,
 }
 
 impl Agent {
@@ -61,7 +63,7 @@ impl Agent {
             conversation_id: turn.conversation_id,
         };
         let message = ItemId::new();
-        let mut draft = Draft::default();
+        let mut draft = Draft { provider: turn.model.identity().provider, ..Draft::default() };
         let finish = self.read(turn, request, message, &mut draft).await?;
         if finish == Finish::Length {
             turn.notice(NoticeCode::ReplyTruncated);
@@ -69,8 +71,7 @@ impl Agent {
         if turn.tool_choice == ToolChoice::None {
             draft.calls.clear();
         }
-        let Some(written) = draft.into_reply(tools, &finish, with_tools, self.model.identity().provider)
-        else {
+        let Some(written) = draft.into_reply(tools, &finish, with_tools) else {
             return Err(failed(&ModelError::new(ModelErrorKind::MalformedReply, "an empty reply")));
         };
         if written.text_was_made_up {
@@ -96,19 +97,17 @@ impl Agent {
         message: ItemId,
         draft: &mut Draft,
     ) -> Result<Finish, Stop> {
-        let mut limit = self.limits.first_token;
-        let asked = self.model.identity();
-        let mut stream = match timeout(limit, self.model.stream(request)).await {
-            Ok(opened) => opened.map_err(|error| failed(&error))?,
-            Err(_elapsed) => return Err(too_late("no answer")),
-        };
-        if self.model.identity() != asked {
-            turn.notice(NoticeCode::ModelFallback);
-        }
+        let mut stream = turn.model.stream(request).await.map_err(|error| failed(&error))?;
         loop {
-            let event = next_event(&mut stream, limit).await?;
-            limit = self.limits.idle;
-            match event {
+            match next_event(&mut stream, self.limits.idle).await? {
+                ModelEvent::Replaced { by, notice } => {
+                    turn.notice(notice);
+                    draft.provider = by.provider;
+                }
+                ModelEvent::Reasoning(text) if self.limits.tells_reasoning => {
+                    turn.scribe.reasoning(message, &text);
+                }
+                ModelEvent::Alive | ModelEvent::Reasoning(_) => {}
                 ModelEvent::Text(text) => {
                     let text = without_nul(text);
                     let room = MESSAGE_LIMIT - draft.text.len();
@@ -138,12 +137,10 @@ async fn next_event(
         Ok(None) => {
             Err(failed(&ModelError::new(ModelErrorKind::StreamLost, "the stream ended without a finish")))
         }
-        Err(_elapsed) => Err(too_late("silence in the middle of the answer")),
+        Err(_elapsed) => {
+            Err(failed(&ModelError::new(ModelErrorKind::Timeout, "silence in the middle of the answer")))
+        }
     }
-}
-
-fn too_late(what: &str) -> Stop {
-    failed(&ModelError::new(ModelErrorKind::Timeout, what))
 }
 
 /// Turns a model's failure into the run's; its detail goes to the log, and nowhere else.
@@ -159,16 +156,10 @@ struct Written {
 
 impl Draft {
     /// Makes the reply, or nothing if the model said nothing although it might have.
-    fn into_reply(
-        self,
-        tools: &[Tool],
-        finish: &Finish,
-        with_tools: bool,
-        provider: String,
-    ) -> Option<Written> {
+    fn into_reply(self, tools: &[Tool], finish: &Finish, with_tools: bool) -> Option<Written> {
         let incomplete = *finish == Finish::Length;
         let calls = if incomplete || !with_tools { Vec::new() } else { resolve(self.calls, tools) };
-        let provider_meta = self.meta.map(|data| ProviderMeta { provider, data });
+        let provider_meta = self.meta.map(|data| ProviderMeta { provider: self.provider, data });
         let stand_in = match (self.text.is_empty() && calls.is_empty(), incomplete, with_tools) {
             (false, _, _) => None,
             (true, true, _) => Some(CUT_OFF),
@@ -244,11 +235,11 @@ mod tests {
     }
 
     fn draft(text: &str, calls: Vec<RequestedCall>) -> Draft {
-        Draft { text: text.into(), calls, meta: None }
+        Draft { text: text.into(), calls, ..Draft::default() }
     }
 
     fn written(draft: Draft, finish: &Finish, with_tools: bool) -> Option<Reply> {
-        draft.into_reply(&[], finish, with_tools, "demo".into()).map(|written| written.reply)
+        draft.into_reply(&[], finish, with_tools).map(|written| written.reply)
     }
 
     #[test]

@@ -19,8 +19,6 @@ use crate::domain::{
 
 /// An agent, ready for any conversation of any user.
 pub struct Agent {
-    /// The model that it asks.
-    pub model: Arc<dyn Model>,
     /// What it does things with.
     pub hands: Hands,
     /// The constant instructions.
@@ -36,9 +34,9 @@ pub struct Limits {
     pub max_turns: usize,
     /// How many tokens of history are sent, by our estimate.
     pub history_tokens: usize,
-    /// How long the model may take until its first sign of life.
-    pub first_token: Duration,
-    /// How long the model may be silent after that.
+    /// Whether listeners hear what the model thinks before it speaks.
+    pub tells_reasoning: bool,
+    /// How long the model may be silent once its reply has begun. Until then it has limits of its own.
     pub idle: Duration,
 }
 
@@ -46,6 +44,8 @@ pub struct Limits {
 pub struct Turn<'a> {
     /// On whose behalf it acts.
     pub principal: &'a Principal,
+    /// The model that is asked.
+    pub model: &'a dyn Model,
     /// The conversation.
     pub conversation_id: ConversationId,
     /// Its history, oldest first, the user's message last.

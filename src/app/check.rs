@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use parlor_db::{DatabaseUrl, Migrations, Schema, inspect};
 use tokio::time::timeout;
 
-use super::{TASK_SERVER, models, provider_settings, task_server};
+use super::{TASK_SERVER, models::listing, task_server};
 use crate::{
     auth,
     config::{self, AuthMode, Choice, Config, JwtKeys},
@@ -48,14 +48,14 @@ pub enum Outcome {
 /// Looks at everything at once: databases, tool server, provider, and the keys of tokens where they are published.
 pub async fn reach_out(config: &Config) -> Vec<Finding> {
     let (service, tasks) = (Store::migrations(), parlor_tasks::migrations());
-    let (service, tasks, tool_server, provider, keys) = tokio::join!(
+    let (service, tasks, tool_server, providers, keys) = tokio::join!(
         database("database", "DATABASE_URL", &config.storage.database, &service),
         database("tasks", "TASKS_DATABASE_URL", &config.storage.tasks, &tasks),
         tool_server(config),
-        provider(&config.model),
+        providers(&config.model),
         keys(&config.auth.mode),
     );
-    [Some(service), Some(tasks), Some(tool_server), Some(provider), keys].into_iter().flatten().collect()
+    [service, tasks, tool_server].into_iter().chain(providers).chain(keys).collect()
 }
 
 async fn database(
@@ -103,20 +103,34 @@ async fn tool_server(config: &Config) -> Finding {
     Finding { subject: "tool server", outcome, detail }
 }
 
-async fn provider(settings: &config::Model) -> Finding {
-    let name = settings.choice.provider();
-    let (outcome, detail) = match &settings.choice {
-        Choice::Demo => (Outcome::Ok, "the demo answers, and asks nobody".into()),
-        Choice::Hosted { .. } | Choice::Custom { .. } => {
-            let asking = provider_settings(settings, "");
-            match timeout(LIMIT, Catalog::ask(&asking)).await {
-                Ok(Ok(catalog)) => words_about(&settings.choice, &models(settings), &catalog),
-                Ok(Err(error)) => (Outcome::Failed, what_to_change(&settings.choice, &error)),
-                Err(_elapsed) => (Outcome::Failed, format!("{name} did not answer in time")),
-            }
+/// Looks at who answers, who stands in and what else may be asked for. Only the first is needed for a start.
+async fn providers(settings: &config::Model) -> Vec<Finding> {
+    let usual = [("provider", &settings.choice)].into_iter();
+    let fallbacks = settings.fallbacks.iter().map(|choice| ("fallback", choice));
+    let allowed = settings.allowed.iter().map(|choice| ("allowed", choice));
+    let looking = usual.chain(fallbacks).chain(allowed).map(|(subject, choice)| async move {
+        let (outcome, detail) = provider(settings, choice).await;
+        match (subject, outcome) {
+            ("provider", _) | (_, Outcome::Ok | Outcome::Warning) => Finding { subject, outcome, detail },
+            (_, Outcome::Failed) => Finding { subject, outcome: Outcome::Warning, detail },
+        }
+    });
+    futures_util::future::join_all(looking).await
+}
+
+async fn provider(settings: &config::Model, choice: &Choice) -> (Outcome, String) {
+    let (asking, models) = match (choice, listing(settings, choice)) {
+        (Choice::Demo, _) => return (Outcome::Ok, "the demo answers, and asks nobody".into()),
+        (Choice::Hosted { .. } | Choice::Custom { .. }, Ok(listing)) => listing,
+        (Choice::Hosted { .. } | Choice::Custom { .. }, Err(error)) => {
+            return (Outcome::Failed, chain(&error));
         }
     };
-    Finding { subject: "provider", outcome, detail }
+    match timeout(LIMIT, Catalog::ask(&asking)).await {
+        Ok(Ok(catalog)) => words_about(choice, &models, &catalog),
+        Ok(Err(error)) => (Outcome::Failed, what_to_change(choice, &error)),
+        Err(_elapsed) => (Outcome::Failed, format!("{} did not answer in time", choice.provider())),
+    }
 }
 
 /// Says what a provider's list means for the models that may answer, in their order.

@@ -21,12 +21,13 @@ pub(super) enum Reach {
 /// would keep the service from its work.
 pub(super) fn check(reach: Reach) -> Result<ExitCode, Failure> {
     let (config, report) = config::read().map_err(|faults| Failure::Configuration(faults.to_string()))?;
-    let model = app::model(&config.model).map_err(|error| Failure::Configuration(error.to_string()))?;
+    let models = app::models(&config.model).map_err(|error| Failure::Configuration(error.to_string()))?;
     println!("{}", report.table());
     for name in &report.unread {
         println!("{name} is set, but nothing reads it.");
     }
-    println!("Answers come from {} {}.", model.identity().provider, model.identity().model);
+    let usual = models.usual().identity();
+    println!("Answers come from {} {}.", usual.provider, usual.model);
     match reach {
         Reach::Settings => Ok(ExitCode::SUCCESS),
         Reach::Everything => on_runtime(async move {

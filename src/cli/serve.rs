@@ -15,12 +15,12 @@ use crate::{
 /// Serves until a signal comes, then stops; a second one ends it at once.
 pub(super) fn serve() -> Result<ExitCode, Failure> {
     let (config, report) = configured()?;
-    let model = app::model(&config.model).map_err(|error| Failure::Configuration(error.to_string()))?;
+    let models = app::models(&config.model).map_err(|error| Failure::Configuration(error.to_string()))?;
     log_settings(&config, &report);
     on_runtime(async move {
         let mut signals = Signals::new()?;
         let service = tokio::select! {
-            started = Service::start(&config, model, Clock::system()) => started?,
+            started = Service::start(&config, models, Clock::system()) => started?,
             () = signals.next() => return Ok(ExitCode::SUCCESS),
         };
         say_hello(&config, &service);

@@ -10,6 +10,7 @@ mod gate;
 mod ids;
 mod item;
 mod model;
+mod models;
 mod next;
 mod run;
 mod scribe;
@@ -28,6 +29,7 @@ pub use model::{
     Finish, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest, RequestedCall,
     ToolChoice,
 };
+pub use models::{Models, NoSuchModel};
 pub use next::{Next, next};
 pub use run::{Run, RunStatus, Usage};
 pub use scribe::{Scribe, ScribeError};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 
-use super::{BoxError, ConversationId, Item, RunFailure, Tool, Usage};
+use super::{BoxError, ConversationId, Item, NoticeCode, RunFailure, Tool, Usage};
 
 /// Which model answers, as clients and the log see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +47,24 @@ pub enum ToolChoice {
 /// A piece of a reply. A whole reply is any number of these with `Finished` as the last.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ModelEvent {
+    /// Another model answers than the one that was asked. Comes before all else.
+    Replaced {
+        /// The one that answers.
+        by: ModelIdentity,
+        /// What users are told about it.
+        notice: NoticeCode,
+    },
+    /// The model is at work; there is nothing to tell yet.
+    Alive,
     /// A piece of text; never empty.
     Text(String),
+    /// A piece of what the model thinks before it speaks; never empty, and never part of the text.
+    Reasoning(String),
     /// A whole call. Sent only once the reply is known to be whole.
     Call(RequestedCall),
     /// What the provider wants back with this reply, opaque.
     Meta(Value),
-    /// What the reply cost; the last one counts.
+    /// What one call cost. A reply that took several attempts has several.
     Usage(Usage),
     /// The reply is whole. Nothing follows.
     Finished(Finish),
@@ -153,6 +164,11 @@ impl From<ModelErrorKind> for RunFailure {
 pub trait Model: Send + Sync {
     /// Tells which model it is.
     fn identity(&self) -> ModelIdentity;
+
+    /// Tells how long it will refuse every request, because too many have failed. Nothing means that it may be asked.
+    fn closed_for(&self) -> Option<Duration> {
+        None
+    }
 
     /// Asks for a reply. The stream ends after `Finished` or an error; dropping it ends the provider's work.
     async fn stream(

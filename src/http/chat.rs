@@ -62,7 +62,6 @@ pub(super) async fn chat(
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
     let body = ChatIn::parse(fields)?;
-    body.check_model(&app)?;
     let format = body.format(&headers);
     let is_simple = query.choice("format", &["text"])?.is_some();
     let started = app.runs.start(body.into_turn(principal.clone(), key)).await?;
@@ -161,20 +160,6 @@ impl ChatIn {
         };
         fields.finish()?;
         Ok(body)
-    }
-
-    /// Refuses a provider or model other than the one that is configured.
-    fn check_model(&self, app: &App) -> Result<(), Problem> {
-        let answering = app.runs.model();
-        let is_other =
-            |asked: &Option<String>, known: &str| asked.as_deref().is_some_and(|asked| asked != known);
-        if is_other(&self.provider, &answering.provider) {
-            return Err(Problem::field("provider", "is not on the list of allowed providers"));
-        }
-        if is_other(&self.model, &answering.model) {
-            return Err(Problem::field("model", "is not on the list of allowed models"));
-        }
-        Ok(())
     }
 
     fn format(&self, headers: &HeaderMap) -> Format {

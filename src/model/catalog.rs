@@ -97,7 +97,13 @@ impl Catalog {
     /// # Errors
     /// Why there is none.
     pub async fn ask(settings: &ProviderSettings) -> Result<Self, CatalogError> {
-        let endpoint = Endpoint::new(settings.provider, &settings.base_url, settings.api_key.as_ref())?;
+        let endpoint = Endpoint::new(
+            settings.provider,
+            &settings.base_url,
+            settings.api_key.as_ref(),
+            &settings.quirks,
+            &settings.extras,
+        )?;
         let client = client(settings.connect_timeout)?;
         let asking = client.get(endpoint.url("/models")).headers(endpoint.headers());
         let mut answer = asking.send().await.map_err(unreachable)?;

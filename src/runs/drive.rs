@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     agent::{Stop, Turn, window},
-    domain::{Item, ItemId, Reply, RunFailure},
+    domain::{Item, ItemId, Model, Reply, RunFailure},
     store::{Hold, ItemPage, StoreError},
 };
 
@@ -27,10 +27,16 @@ const HISTORY_PAGE: u64 = 50;
 pub(super) type Outcome = Result<Option<(ItemId, Reply)>, Stop>;
 
 /// Drives a run and ends it. Whatever way out of here leaves it open, the reaper ends it.
-pub(super) async fn drive(runs: Runs, live: Arc<Live>, recorder: Recorder, turn: NewTurn) {
+pub(super) async fn drive(
+    runs: Runs,
+    live: Arc<Live>,
+    recorder: Recorder,
+    turn: NewTurn,
+    model: Arc<dyn Model>,
+) {
     let inner = &runs.0;
     let _retired = Retired { shelf: &inner.shelf, live: &live };
-    let work = AssertUnwindSafe(work(inner, &live, &recorder, &turn)).catch_unwind();
+    let work = AssertUnwindSafe(work(inner, &live, &recorder, &turn, model.as_ref())).catch_unwind();
     let outcome = tokio::select! {
         done = timeout(inner.settings.timeout, work) => match done {
             Ok(Ok(outcome)) => outcome,
@@ -55,7 +61,7 @@ impl Drop for Retired<'_> {
     }
 }
 
-async fn work(inner: &Inner, live: &Live, recorder: &Recorder, turn: &NewTurn) -> Outcome {
+async fn work(inner: &Inner, live: &Live, recorder: &Recorder, turn: &NewTurn, model: &dyn Model) -> Outcome {
     let history = match load_history(inner, recorder.hold()).await {
         Ok(history) => history,
         Err(error) => {
@@ -65,6 +71,7 @@ async fn work(inner: &Inner, live: &Live, recorder: &Recorder, turn: &NewTurn) -
     };
     let turn = Turn {
         principal: &turn.principal,
+        model,
         conversation_id: recorder.hold().conversation,
         history,
         tool_choice: turn.tool_choice,

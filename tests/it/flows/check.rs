@@ -115,6 +115,21 @@ on_both! { migrations();
         assert_eq!(about(&found, "provider"), "ok provider groq lists openai/gpt-oss-120b", "the successor counts");
     }
 
+    async fn who_only_stands_in_may_be_away(place: Place) {
+        let (provider, nobody) = (Provider::start().await, format!("http://{}/v1", nobody()));
+        provider.lists(200, &json!({"data": [{"id": "scripted"}, {"id": "other"}]}));
+        let more = [
+            ("GROQ_API_KEY", KEY), ("GROQ_BASE_URL", nobody.as_str()), ("LLM_FALLBACKS", "groq/one"),
+            ("LLM_ALLOWED_MODELS", "custom/other"),
+        ];
+        let (code, found) = check(&place, &[&provider.settings()[..], &more].concat()).await;
+        assert_eq!(about(&found, "provider"), "ok provider custom lists scripted");
+        assert_eq!(about(&found, "allowed"), "ok allowed custom lists other");
+        let line = about(&found, "fallback");
+        assert!(line.starts_with("warning fallback GROQ_BASE_URL: groq: it cannot be reached"), "{line}");
+        assert_eq!(code, Some(0));
+    }
+
     async fn what_is_no_provider_is_not_taken_for_one(place: Place) {
         let provider = Provider::start().await;
         let nobody = format!("http://{}/v1", nobody());

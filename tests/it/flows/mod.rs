@@ -10,6 +10,7 @@ mod hostile;
 mod idempotency;
 mod logs;
 mod provider;
+mod provider_failures;
 mod readers;
 mod readme;
 mod rounds;

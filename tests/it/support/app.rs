@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use parlor::{
-    app::Service,
+    app::{self, Service},
     clock::Clock,
     config::{self, Config, Source},
+    domain::Models,
 };
 use parlor_db::testing::Place;
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -40,7 +41,9 @@ impl TestApp {
     /// Starts the service with a clock that the test moves.
     pub async fn start_at(place: &Place, settings: &[(&str, &str)], clock: Clock) -> Self {
         let model = Arc::new(Script::default());
-        let service = Service::start(&config(place, settings), model.clone(), clock).await.unwrap();
+        let config = config(place, settings);
+        let models = Models::new(app::steady(model.clone(), &config.model), Vec::new());
+        let service = Service::start(&config, models, clock).await.unwrap();
         let base = format!("http://{}", service.address());
         Self { model, base, http: Client::new(), service: Some(service) }
     }
@@ -147,6 +150,7 @@ pub fn config(place: &Place, settings: &[(&str, &str)]) -> Config {
         ("TASKS_DATABASE_URL".to_owned(), tasks.expose()),
         ("DATABASE_MAX_CONNECTIONS".to_owned(), "4".to_owned()),
         ("PORT".to_owned(), "0".to_owned()),
+        ("LLM_RETRIES".to_owned(), "0".to_owned()),
         ("MCP_SERVER_COMMAND".to_owned(), task_server_command()),
     ];
     variables.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));

@@ -37,7 +37,7 @@ pub(in crate::model) struct Client {
     quirks: Quirks,
     price: Option<Price>,
     extra_body: Map<String, Value>,
-    key: SecretString,
+    secrets: Arc<[SecretString]>,
     endpoint: Arc<dyn Config>,
     http: reqwest::Client,
     first_token_timeout: Duration,
@@ -72,7 +72,7 @@ impl Client {
             quirks: settings.quirks,
             price: settings.price,
             extra_body: settings.extras.body.clone(),
-            key: endpoint.api_key().clone(),
+            secrets: endpoint.secrets(&settings.extras),
             endpoint: Arc::new(endpoint),
             http,
             first_token_timeout: settings.first_token_timeout,
@@ -148,11 +148,11 @@ impl Model for Client {
             fields.extend(self.extra_body.clone());
         }
         let reading =
-            self.open(body).await.map_err(|error| advised(scrubbed(error, &self.key), self.provider))?;
-        let (key, price) = (self.key.clone(), self.price);
+            self.open(body).await.map_err(|error| advised(scrubbed(error, &self.secrets), self.provider))?;
+        let (secrets, price) = (Arc::clone(&self.secrets), self.price);
         let events = reading.into_stream().map(move |event| match event {
             Ok(event) => Ok(priced(event, price)),
-            Err(error) => Err(scrubbed(error, &key)),
+            Err(error) => Err(scrubbed(error, &secrets)),
         });
         Ok(events.boxed())
     }
@@ -203,8 +203,9 @@ fn advised(mut error: ModelError, provider: Provider) -> ModelError {
     error
 }
 
-fn scrubbed(error: ModelError, key: &SecretString) -> ModelError {
-    ModelError { detail: failure::scrub(&error.detail, Some(key.expose_secret())), ..error }
+fn scrubbed(error: ModelError, secrets: &[SecretString]) -> ModelError {
+    let secrets = secrets.iter().map(ExposeSecret::expose_secret);
+    ModelError { detail: failure::scrub(&error.detail, secrets), ..error }
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::support::{
     stream::Turn,
 };
 
+const HEADER: &str = "hd-canary-4410";
 const SECRET: &str = "jwt-canary-e21b-0123456789-0123456789";
 
 /// Why the knocks are refused, in the words of the log.
@@ -32,7 +33,7 @@ const REASONS: [&str; 5] = [
 
 /// What a provider might say of a request that it refuses.
 fn babble() -> String {
-    json!({"error": {"message": format!("key {KEY} may not ask {TEXT:?}"), "failed_generation": TEXT}})
+    json!({"error": {"message": format!("key {KEY} with {HEADER} may not ask {TEXT:?}"), "failed_generation": TEXT}})
         .to_string()
 }
 
@@ -74,8 +75,11 @@ impl Listener {
 
 /// Lets turns fail in every way that a provider knows.
 async fn fail_in_every_way(listener: &mut Listener, provider: &Provider, good: &str) {
-    for accept in ["text/event-stream", "application/json", "text/plain"] {
-        for status in [400, 401, 403, 404, 429, 500] {
+    let all = [400, 401, 403, 404, 429, 500];
+    for (accept, statuses) in
+        [("text/event-stream", &all[..]), ("application/json", &all[1..2]), ("text/plain", &all[1..2])]
+    {
+        for &status in statuses {
             provider.then(Answer::error(status, &babble()));
             listener.hear(listener.ask(good, accept)).await;
         }
@@ -114,8 +118,14 @@ on_both! { migrations();
         let provider = Provider::start().await;
         let mut outage = Outage::of(&place).await;
         let database = outage.url().replace("://postgres@", &format!("://postgres:{PASSWORD}@"));
+        let headers = format!("x-canary: {HEADER}");
         let more = [
-            ("RUST_LOG", "trace"), ("AUTH_MODE", "jwt"), ("JWT_SECRET", SECRET), ("DATABASE_URL", database.as_str()),
+            ("RUST_LOG", "trace"),
+            ("LLM_RETRIES", "0"),
+            ("LLM_EXTRA_HEADERS", headers.as_str()),
+            ("AUTH_MODE", "jwt"),
+            ("JWT_SECRET", SECRET),
+            ("DATABASE_URL", database.as_str()),
         ];
         let tasks = [("TASKS_DATABASE_URL", database.as_str())];
         let tasks = if database.starts_with("postgres") { &tasks[..] } else { &[] };
@@ -133,6 +143,7 @@ on_both! { migrations();
         knock(&mut listener, &good, &bad).await;
         outage.begin().await;
         assert_eq!(listener.hear(listener.ask(&good, "text/event-stream")).await, 503);
+        assert!(listener.told.contains("storage_unavailable"));
         outage.end().await;
         let tasks = format!("{}/api/ada/tasks", service.base);
         eventually("it goes on", || async {
@@ -147,9 +158,9 @@ on_both! { migrations();
         assert_eq!(ended.code, Some(0));
         let rows = all_rows(&place).await.concat();
         assert!(rows.contains("milk") && ended.log.contains("a model call failed"), "it was looked in the right places");
-        let signature = |token: &str| token.rsplit(['.', '_']).next().unwrap().to_owned();
+        let signature = |token: &str| token.rsplit('.').next().unwrap().to_owned();
         let secrets = [KEY.into(), SECRET.into(), signature(&good), signature(&bad[0]), signature(&bad[1])];
-        for secret in secrets.iter().map(String::as_str).chain([PASSWORD]) {
+        for secret in secrets.iter().map(String::as_str).chain([PASSWORD, HEADER]) {
             assert!(!listener.told.contains(secret), "{secret} was told");
             assert!(!ended.log.contains(secret), "{secret} was logged:\n{}", around(&ended.log, secret));
             assert!(!rows.contains(secret), "{secret} was stored");

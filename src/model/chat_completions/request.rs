@@ -8,16 +8,14 @@ use serde_json::{Map, Value, json};
 use super::schema;
 use crate::{
     domain::{
-        CallId, Item, ModelRequest, Reply, Tool, ToolCall, ToolChoice, ToolResult, UserMessage, cut_at,
+        CallId, Item, ModelRequest, Reply, SHOWN_RESULT_LIMIT, Tool, ToolCall, ToolChoice, ToolResult,
+        UserMessage, shortened,
     },
     model::{
         Provider,
         providers::{self, Echo, EmptyContent},
     },
 };
-
-/// The most of a tool's result that the model reads, in bytes.
-const RESULT_LIMIT: usize = 8 * 1024;
 
 /// The longest name of a tool that providers take.
 const NAME_LIMIT: usize = 64;
@@ -176,12 +174,8 @@ fn user(message: &UserMessage) -> Value {
 
 fn tool_result(provider_id: &str, result: &ToolResult) -> Value {
     let content = match result.text.as_str() {
-        "" => "(no output)".to_owned(), // Gemini refuses an empty part
-        text if text.len() <= RESULT_LIMIT => text.to_owned(),
-        text => {
-            let shown = cut_at(text, RESULT_LIMIT);
-            format!("{shown}\n[cut: {} of {} bytes are shown]", shown.len(), text.len())
-        }
+        "" => "(no output)".into(), // Gemini refuses an empty part
+        text => shortened(text, SHOWN_RESULT_LIMIT),
     };
     json!({"role": "tool", "tool_call_id": provider_id, "content": content})
 }
@@ -374,12 +368,12 @@ mod tests {
     #[test]
     fn a_long_result_is_cut_and_says_so() {
         let call = call("a", "milk", None);
-        let text = "é".repeat(RESULT_LIMIT);
+        let text = format!("head {} tail", "x".repeat(SHOWN_RESULT_LIMIT));
         let history = [user("hi", ""), calls_only(&[&call], None), result_of(&call, &text)];
         let body = body_of(Provider::OpenAi, "m", &history, &[], ToolChoice::Auto);
         let content = body.pointer("/messages/3/content").and_then(Value::as_str).unwrap();
-        let marker = "\n[cut: 8192 of 16384 bytes are shown]";
-        assert!(content.ends_with(marker) && content.len() == RESULT_LIMIT + marker.len());
+        assert!(content.starts_with("head xx") && content.ends_with("xx tail"), "{content}");
+        assert!(content.contains("\n[cut: ") && content.len() <= SHOWN_RESULT_LIMIT);
     }
 
     #[test]

@@ -5,7 +5,10 @@
 //! response and gives back a `null` for it to read.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -38,6 +41,8 @@ pub(in crate::model) struct Client {
     idle_timeout: Duration,
     /// The parameters that the model was seen not to take.
     refused: Mutex<Vec<&'static str>>,
+    /// The tokens that the model said it takes, when it was sent too many; the most there can be until then.
+    window: Arc<AtomicUsize>,
 }
 
 impl Client {
@@ -63,6 +68,7 @@ impl Client {
             first_token_timeout: settings.first_token_timeout,
             idle_timeout: settings.idle_timeout,
             refused: Mutex::default(),
+            window: Arc::new(AtomicUsize::new(usize::MAX)),
         })
     }
 
@@ -124,14 +130,23 @@ impl Model for Client {
         ModelIdentity { provider: self.provider.name().to_owned(), model: self.model.clone() }
     }
 
+    /// A model that has said how much it takes is believed from then on.
+    fn context_window(&self) -> Option<usize> {
+        Some(self.window.load(Ordering::Relaxed)).filter(|window| *window < usize::MAX)
+    }
+
     async fn stream(
         &self,
         request: ModelRequest<'_>,
     ) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
         let body = request::body(self.provider, &self.model, &request);
-        let reading = self.open(body).await.map_err(|error| scrubbed(error, &self.key))?;
-        let key = self.key.clone();
-        Ok(reading.into_stream().map(move |event| event.map_err(|error| scrubbed(error, &key))).boxed())
+        let (key, window) = (self.key.clone(), Arc::clone(&self.window));
+        let noted = move |error: ModelError| {
+            window.fetch_min(error.context_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
+            scrubbed(error, &key)
+        };
+        let reading = self.open(body).await.map_err(&noted)?;
+        Ok(reading.into_stream().map(move |event| event.map_err(&noted)).boxed())
     }
 }
 

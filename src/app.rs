@@ -163,6 +163,7 @@ fn runs(
         limits: Limits {
             max_turns: config.agent.max_turns as usize,
             history_tokens: config.agent.max_history_tokens,
+            tells_reasoning: config.agent.tells_reasoning,
             idle: config.model.idle_timeout,
         },
     };

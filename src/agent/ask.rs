@@ -32,6 +32,8 @@ const CUT_OFF: &str = "(The reply was cut off before it began.)";
 /// A reply while it is being read.
 struct Draft {
     message: ItemId,
+    /// Whether any of it was told.
+    is_heard: bool,
     text: String,
     calls: Vec<RequestedCall>,
     meta: Option<Value>,
@@ -93,10 +95,10 @@ impl Agent {
         let fitting = window::shown(turn.history.items(), room);
         let sent = window::tokens(&fitting);
         let overflow = match self.read(turn, &fitting, tools, draft).await {
-            Err(error) if error.kind == ModelErrorKind::ContextOverflow && draft.text.is_empty() => error,
+            Err(error) if error.kind == ModelErrorKind::ContextOverflow && !draft.is_heard => error,
             outcome => return outcome,
         };
-        // By now the model may know its window; what was sent is no measure of it.
+        // A model that refuses may have said how much it takes. If it did not, or took more by its own account, half is tried.
         let known = self.room(turn, tools);
         let room = if known.is_less_than(sent) { known } else { Room::half_of(sent) };
         turn.make_room(room);
@@ -138,12 +140,14 @@ impl Agent {
                     turn.notice(notice);
                     draft.provider = by.provider;
                 }
+                ModelEvent::Reasoning(text) if self.limits.tells_reasoning => {
+                    draft.is_heard = true;
+                    turn.scribe.reasoning(draft.message, &text);
+                }
                 ModelEvent::Alive | ModelEvent::Reasoning(_) => {}
                 ModelEvent::Text(text) => {
                     let text = without_nul(text);
-                    let room = MESSAGE_LIMIT - draft.text.len();
-                    let fits = cut_at(&text, room);
-                    draft.text.push_str(fits);
+                    let fits = draft.add(&text);
                     turn.scribe.delta(draft.message, fits);
                     if fits.len() < text.len() {
                         return Ok(Finish::Length);
@@ -183,7 +187,22 @@ struct Written {
 impl Draft {
     fn of(model: &dyn Model) -> Self {
         let provider = model.identity().provider;
-        Self { message: ItemId::new(), text: String::new(), calls: Vec::new(), meta: None, provider }
+        Self {
+            message: ItemId::new(),
+            is_heard: false,
+            text: String::new(),
+            calls: Vec::new(),
+            meta: None,
+            provider,
+        }
+    }
+
+    /// Adds a piece of text as far as there is room for it, and returns what was added.
+    fn add<'t>(&mut self, text: &'t str) -> &'t str {
+        let fits = cut_at(text, MESSAGE_LIMIT - self.text.len());
+        self.is_heard = true;
+        self.text.push_str(fits);
+        fits
     }
 
     /// Makes the reply, or nothing if the model said nothing although it might have.
@@ -266,7 +285,14 @@ mod tests {
     }
 
     fn draft(text: &str, calls: Vec<RequestedCall>) -> Draft {
-        Draft { message: ItemId::new(), text: text.into(), calls, meta: None, provider: String::new() }
+        Draft {
+            message: ItemId::new(),
+            is_heard: false,
+            text: text.into(),
+            calls,
+            meta: None,
+            provider: String::new(),
+        }
     }
 
     fn written(draft: Draft, finish: &Finish, with_tools: bool) -> Option<Reply> {

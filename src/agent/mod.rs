@@ -37,6 +37,8 @@ pub struct Limits {
     pub max_turns: usize,
     /// How many tokens a request has at most, by our estimate: instructions, tools and history.
     pub history_tokens: usize,
+    /// Whether listeners hear what the model thinks before it speaks.
+    pub tells_reasoning: bool,
     /// How long the model may be silent once its reply has begun. Until then it has limits of its own.
     pub idle: Duration,
 }

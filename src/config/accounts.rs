@@ -15,6 +15,8 @@ use super::{
 pub(super) struct Accounts {
     hosted: [Account; 4],
     custom: Account,
+    headers: Option<SecretString>,
+    body: Option<String>,
 }
 
 /// What is set for one provider.
@@ -37,7 +39,8 @@ impl Accounts {
             api_key: reader.secret("LLM_API_KEY"),
             model: reader.text("LLM_MODEL"),
         };
-        Self { hosted, custom }
+        let (headers, body) = (reader.secret("LLM_EXTRA_HEADERS"), reader.text("LLM_EXTRA_BODY"));
+        Self { hosted, custom, headers, body }
     }
 
     /// Returns the first provider that has a key.
@@ -96,7 +99,10 @@ impl Accounts {
             reader.fault(Fault::missing("LLM_MODEL", when));
         }
         match (base_url, model) {
-            (Some(base_url), Some(model)) => Choice::Custom { base_url, api_key, model },
+            (Some(base_url), Some(model)) => {
+                let (headers, body) = (self.headers.clone(), self.body.clone());
+                Choice::Custom { base_url, api_key, model, headers, body }
+            }
             (None, _) | (_, None) => Choice::Demo,
         }
     }

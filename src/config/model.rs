@@ -22,6 +22,10 @@ pub struct Model {
     pub allowed: Vec<Choice>,
     /// Who answers if the first one fails, in their order.
     pub fallbacks: Vec<Choice>,
+    /// What the operator knows better of where providers differ, as it stands.
+    pub quirks: Option<String>,
+    /// The prices of models, each as it stands.
+    pub prices: Vec<String>,
     /// How often a call that failed before its first word is made again.
     pub retries: u32,
     /// What made the choice, for the log.
@@ -58,6 +62,10 @@ pub enum Choice {
         api_key: Option<SecretString>,
         /// The model to ask for.
         model: String,
+        /// Headers that go with each request, as they stand; they may hold a key.
+        headers: Option<SecretString>,
+        /// Fields of each request's body, as they stand.
+        body: Option<String>,
     },
     /// The built-in demo.
     Demo,
@@ -97,6 +105,8 @@ impl Model {
             chosen_by,
             allowed: read_list(reader, "LLM_ALLOWED_MODELS", &accounts),
             fallbacks: read_list(reader, "LLM_FALLBACKS", &accounts),
+            quirks: reader.text("LLM_QUIRKS"),
+            prices: reader.list("LLM_PRICES"),
             retries: reader.number("LLM_RETRIES", 2, 0..=5),
             connect_timeout: reader.seconds("LLM_CONNECT_TIMEOUT", 5),
             first_token_timeout: reader.seconds("LLM_FIRST_TOKEN_TIMEOUT", 60),

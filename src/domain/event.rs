@@ -27,6 +27,13 @@ pub enum Event {
         /// The piece.
         delta: String,
     },
+    /// A piece of what the model thinks before it speaks. Not stored, and no part of any message.
+    ReasoningDelta {
+        /// The message that is being thought about.
+        message_id: ItemId,
+        /// The piece.
+        delta: String,
+    },
     /// A message is whole, or cut short for good, and stored. It stands over all deltas.
     MessageCompleted {
         /// The message.

@@ -21,6 +21,9 @@ pub trait Scribe: Send + Sync {
     /// Tells listeners a piece of text. Never waits and stores nothing.
     fn delta(&self, message: ItemId, text: &str);
 
+    /// Tells listeners a piece of what the model thinks. Never waits and stores nothing.
+    fn reasoning(&self, message: ItemId, text: &str);
+
     /// Tells listeners something worth knowing. Never waits and stores nothing.
     fn notice(&self, code: NoticeCode);
 

@@ -159,7 +159,7 @@ impl Problem {
                 tracing::error!(error = self as &dyn std::error::Error, "request failed");
             }
             Self::ToolsUnavailable | Self::ModelUnavailable { .. } | Self::ShuttingDown => {
-                tracing::warn!(error = %self, "request refused")
+                tracing::warn!(error = %self, "request refused");
             }
             Self::Unauthenticated(reason) => {
                 tracing::info!(%reason, "a request without a good token was refused");

@@ -23,7 +23,10 @@ use std::sync::Arc;
 pub use attempts::{Attempts, Patience};
 pub use demo::Demo;
 pub use fallbacks::Fallbacks;
-pub use providers::{Provider, ProviderSettings};
+pub use providers::{
+    Corrections, Extras, ExtrasError, OverrideError, Price, PriceError, Prices, Provider, ProviderSettings,
+    QuirkOverrides, Quirks,
+};
 pub use successors::Successors;
 
 use crate::domain::Model;
@@ -61,6 +64,14 @@ pub enum ModelSetupError {
         /// The provider, as in `LLM_PROVIDER`.
         provider: &'static str,
     },
+    /// A setting that this room reads itself cannot be read.
+    #[error("{variable}: {reason}")]
+    BadSetting {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The HTTP client does not start, for instance for want of root certificates.
     #[error("the HTTP client does not start: {reason}")]
     NoHttpClient {
@@ -95,6 +106,9 @@ mod tests {
             first_token_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
             pause_per_delta: Duration::ZERO,
+            quirks: providers::quirks::of(provider, model),
+            price: None,
+            extras: Extras::default(),
         }
     }
 

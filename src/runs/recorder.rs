@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::live::Live;
+use super::{live::Live, log::Voice};
 use crate::{
     clock::Clock,
     domain::{
@@ -187,7 +187,14 @@ impl Scribe for Recorder {
             }
             state.take_id()
         });
-        self.live.push_delta(id, message, text);
+        self.live.push_delta(id, Voice::Speech, message, text);
+    }
+
+    fn reasoning(&self, message: ItemId, text: &str) {
+        if !text.is_empty() {
+            let id = self.with(State::take_id);
+            self.live.push_delta(id, Voice::Thought, message, text);
+        }
     }
 
     fn notice(&self, code: NoticeCode) {

@@ -27,7 +27,8 @@ enum EventOut<'a> {
         model: &'a str,
         attempt: i32,
     },
-    MessageDelta {
+    /// Text and reasoning alike; the name tells them apart.
+    Delta {
         message_id: ItemId,
         delta: &'a str,
     },
@@ -74,6 +75,7 @@ const fn name(event: &Event) -> &'static str {
     match event {
         Event::RunCreated { .. } => "run.created",
         Event::MessageDelta { .. } => "message.delta",
+        Event::ReasoningDelta { .. } => "reasoning.delta",
         Event::MessageCompleted { .. } => "message.completed",
         Event::ToolStarted { .. } => "tool.started",
         Event::ToolCompleted { .. } => "tool.completed",
@@ -100,8 +102,8 @@ impl<'a> From<&'a Event> for EventOut<'a> {
                     attempt: *attempt,
                 }
             }
-            Event::MessageDelta { message_id, delta } => {
-                Self::MessageDelta { message_id: *message_id, delta }
+            Event::MessageDelta { message_id, delta } | Event::ReasoningDelta { message_id, delta } => {
+                Self::Delta { message_id: *message_id, delta }
             }
             Event::MessageCompleted { message_id, content, incomplete } => {
                 Self::MessageCompleted { message_id: *message_id, content, incomplete: *incomplete }
@@ -176,6 +178,7 @@ mod tests {
             },
             Event::Notice(NoticeCode::ReplyTruncated.notice()),
             Event::MessageDelta { message_id: id(5), delta: "\n\ndata: \u{1f600}\r\u{2028}".into() },
+            Event::ReasoningDelta { message_id: id(5), delta: "They want milk.".into() },
             Event::MessageCompleted { message_id: id(5), content: "hi".into(), incomplete: false },
             Event::ToolStarted { message_id: id(5), call: call() },
             Event::ToolCompleted { message_id: id(5), result },

@@ -115,6 +115,7 @@ pub(super) struct UsageOut {
     reasoning_tokens: u64,
     model_calls: u64,
     estimated: bool,
+    cost_micros: Option<u64>,
 }
 
 /// Something worth knowing.
@@ -235,6 +236,7 @@ impl From<Usage> for UsageOut {
             reasoning_tokens: usage.reasoning_tokens,
             model_calls: usage.model_calls,
             estimated: usage.estimated,
+            cost_micros: usage.cost_micros,
         }
     }
 }

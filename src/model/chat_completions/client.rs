@@ -18,7 +18,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 use http::header;
 use reqwest::Response;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout_at},
@@ -26,14 +26,20 @@ use tokio::{
 
 use super::{answer::Answer, body::Body, decode::Decoder, endpoint::Endpoint, failure, lessons, request};
 use crate::{
-    domain::{Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest},
-    model::{ModelSetupError, Provider, ProviderSettings},
+    domain::{Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest, Usage},
+    model::{
+        ModelSetupError, Provider, ProviderSettings,
+        providers::{Price, Quirks},
+    },
 };
 
 /// A model of one provider.
 pub(in crate::model) struct Client {
     provider: Provider,
     model: String,
+    quirks: Quirks,
+    price: Option<Price>,
+    extra_body: Map<String, Value>,
     key: SecretString,
     endpoint: Arc<dyn Config>,
     http: reqwest::Client,
@@ -41,7 +47,8 @@ pub(in crate::model) struct Client {
     idle_timeout: Duration,
     /// The parameters that the model was seen not to take.
     refused: Mutex<Vec<&'static str>>,
-    /// The tokens that the model said it takes, when it was sent too many; the most there can be until then.
+    /// How many tokens the model takes: by the table, or as it said when it was sent too many. Where neither is known,
+    /// the most there can be.
     window: Arc<AtomicUsize>,
 }
 
@@ -49,7 +56,13 @@ impl Client {
     /// Checks the settings and makes the HTTP client. Nothing is sent yet.
     pub(in crate::model) fn new(settings: &ProviderSettings) -> Result<Self, ModelSetupError> {
         let provider = settings.provider;
-        let endpoint = Endpoint::new(provider, &settings.base_url, settings.api_key.as_ref())?;
+        let endpoint = Endpoint::new(
+            provider,
+            &settings.base_url,
+            settings.api_key.as_ref(),
+            &settings.quirks,
+            &settings.extras,
+        )?;
         if settings.model.trim().is_empty() {
             return Err(ModelSetupError::NoModel { provider: provider.name() });
         }
@@ -62,13 +75,16 @@ impl Client {
         Ok(Self {
             provider,
             model: settings.model.trim().to_owned(),
+            quirks: settings.quirks,
+            price: settings.price,
+            extra_body: settings.extras.body.clone(),
             key: endpoint.api_key().clone(),
             endpoint: Arc::new(endpoint),
             http,
             first_token_timeout: settings.first_token_timeout,
             idle_timeout: settings.idle_timeout,
             refused: Mutex::default(),
-            window: Arc::new(AtomicUsize::new(usize::MAX)),
+            window: Arc::new(AtomicUsize::new(settings.quirks.context_window.unwrap_or(usize::MAX))),
         })
     }
 
@@ -111,7 +127,7 @@ impl Client {
 
     /// Sends a request: the body of its reply, or the answer that stands in its place.
     async fn try_open(&self, body: Value, deadline: Instant) -> Result<Result<Body, Answer>, ModelError> {
-        let decoder = Decoder::new(self.provider, body.to_string().len());
+        let decoder = Decoder::new(self.provider, self.quirks.echo, body.to_string().len());
         let response = self.send(body, deadline).await?;
         if response.status().is_success() && may_be_a_stream(&response) {
             return Ok(Ok(Body::new(response, decoder, deadline, self.idle_timeout)));
@@ -130,7 +146,7 @@ impl Model for Client {
         ModelIdentity { provider: self.provider.name().to_owned(), model: self.model.clone() }
     }
 
-    /// A model that has said how much it takes is believed from then on.
+    /// What the table says, or the model itself: one that has said how much it takes is believed from then on.
     fn context_window(&self) -> Option<usize> {
         Some(self.window.load(Ordering::Relaxed)).filter(|window| *window < usize::MAX)
     }
@@ -139,14 +155,21 @@ impl Model for Client {
         &self,
         request: ModelRequest<'_>,
     ) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
-        let body = request::body(self.provider, &self.model, &request);
-        let (key, window) = (self.key.clone(), Arc::clone(&self.window));
+        let mut body = request::body(self.provider, &self.model, self.quirks, &request);
+        if let Value::Object(fields) = &mut body {
+            fields.extend(self.extra_body.clone());
+        }
+        let (key, price, window) = (self.key.clone(), self.price, Arc::clone(&self.window));
         let noted = move |error: ModelError| {
             window.fetch_min(error.context_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
             scrubbed(error, &key)
         };
-        let reading = self.open(body).await.map_err(&noted)?;
-        Ok(reading.into_stream().map(move |event| event.map_err(&noted)).boxed())
+        let reading = self.open(body).await.map_err(|error| advised(noted(error), self.provider))?;
+        let events = reading.into_stream().map(move |event| match event {
+            Ok(event) => Ok(priced(event, price)),
+            Err(error) => Err(noted(error)),
+        });
+        Ok(events.boxed())
     }
 }
 
@@ -174,9 +197,32 @@ fn may_be_a_stream(response: &Response) -> bool {
     kind.is_none_or(|kind| !kind.starts_with("text/html") && !kind.starts_with("application/json"))
 }
 
+/// Says what a call cost, unless the provider said so itself.
+fn priced(event: ModelEvent, price: Option<Price>) -> ModelEvent {
+    match event {
+        ModelEvent::Usage(usage) => {
+            let cost_micros = usage.cost_micros.or_else(|| price.map(|price| price.of(&usage)));
+            ModelEvent::Usage(Usage { cost_micros, ..usage })
+        }
+        other => other,
+    }
+}
+
+/// Names the variable to set where the provider does not know the model.
+fn advised(mut error: ModelError, provider: Provider) -> ModelError {
+    if error.kind == ModelErrorKind::NotFound {
+        let variable = provider.environment_prefix().map(|prefix| format!("{prefix}_DEFAULT_MODEL"));
+        let variable = variable.unwrap_or_else(|| "LLM_MODEL".into());
+        error.detail.push_str(&format!("; set {variable} to a model that the provider offers"));
+    }
+    error
+}
+
 fn scrubbed(error: ModelError, key: &SecretString) -> ModelError {
     ModelError { detail: failure::scrub(&error.detail, Some(key.expose_secret())), ..error }
 }
 
+#[cfg(test)]
+mod sent;
 #[cfg(test)]
 mod tests;

@@ -166,7 +166,7 @@ fn kind_of_status(status: u16) -> ModelErrorKind {
         413 => ModelErrorKind::ContextOverflow,
         429 => ModelErrorKind::RateLimited,
         504 => ModelErrorKind::Timeout,
-        408 | 425 | 500.. => ModelErrorKind::Upstream,
+        408 | 409 | 425 | 500.. => ModelErrorKind::Upstream,
         0..500 => ModelErrorKind::InvalidRequest,
     }
 }
@@ -247,6 +247,7 @@ mod tests {
             (200, "<!doctype html>", MalformedReply),
             (200, r#"{"error":{"message":"Provider returned error","code":502}}"#, Upstream),
             (408, "", Upstream),
+            (409, "", Upstream),
             (500, "", Upstream),
             (503, r#"{"object":"error","message":"overloaded"}"#, Upstream),
             (504, "", Timeout),

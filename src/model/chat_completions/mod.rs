@@ -5,7 +5,7 @@
 //!
 //! - `client`: implements `Model`; sends with async-openai. `endpoint`: where to, and with which headers
 //! - `body`: reads the body of the answer, with a limit on every wait
-//! - `request`: our history and tools as a JSON body; `schema`: a tool's schema in the provider's dialect
+//! - `repair`: any history to one that providers accept; `request`: that and our tools as a JSON body; `schema`: a tool's schema in the provider's dialect
 //! - `lessons`: what a refusal teaches about the parameters that a model takes
 //! - `decode`: joins the readers that follow
 //! - `sse`: bytes to server-sent events
@@ -25,6 +25,7 @@ mod endpoint;
 mod failure;
 mod lessons;
 mod meta;
+mod repair;
 #[cfg(test)]
 mod replay;
 mod reply;

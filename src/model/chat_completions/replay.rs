@@ -6,12 +6,12 @@ use std::{fmt::Write, fs, path::Path};
 use super::{decode::Decoder, reply::Progress};
 use crate::{
     domain::{ModelError, ModelEvent},
-    model::Provider,
+    model::{Provider, providers::quirks},
 };
 
 /// Reads a body in pieces of `size` bytes.
 fn read(provider: Provider, body: &[u8], size: usize) -> Vec<Result<ModelEvent, ModelError>> {
-    let (mut decoder, mut said) = (Decoder::new(provider, 300), Vec::new());
+    let (mut decoder, mut said) = (Decoder::new(provider, quirks::of(provider, "").echo, 300), Vec::new());
     for piece in body.chunks(size) {
         match decoder.read(piece, &mut said) {
             Ok(Progress::Open) => {}
@@ -61,7 +61,7 @@ fn joined(events: Vec<Result<ModelEvent, ModelError>>) -> Vec<Result<ModelEvent,
         match (joined.last_mut(), event) {
             (Some(Ok(ModelEvent::Text(text))), Ok(ModelEvent::Text(more)))
             | (Some(Ok(ModelEvent::Reasoning(text))), Ok(ModelEvent::Reasoning(more))) => {
-                text.push_str(&more)
+                text.push_str(&more);
             }
             (_, event) => joined.push(event),
         }

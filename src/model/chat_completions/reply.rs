@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     domain::{Finish, MESSAGE_LIMIT, ModelError, ModelErrorKind, ModelEvent, Usage, cut_at, without_nul},
-    model::{Provider, estimate},
+    model::{Provider, estimate, providers::quirks::Echo},
 };
 
 /// What is known of the reply so far.
@@ -44,14 +44,14 @@ pub(super) enum Progress {
 
 impl Reader {
     /// Begins a reply to a request of so many bytes; the number serves for estimates.
-    pub(super) fn new(provider: Provider, request_bytes: usize) -> Self {
+    pub(super) fn new(provider: Provider, echo: Echo, request_bytes: usize) -> Self {
         Self {
             provider,
             request_bytes,
             text_bytes: 0,
             reasoning_bytes: 0,
             calls: Assembly::default(),
-            meta: Meta::new(provider.quirks().echo),
+            meta: Meta::new(echo),
             usage: None,
             finish: None,
             is_done: false,
@@ -178,9 +178,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::model::providers;
 
     fn read(provider: Provider, chunks: &[Value]) -> (Vec<ModelEvent>, Option<ModelErrorKind>) {
-        let (mut reader, mut out) = (Reader::new(provider, 30), Vec::new());
+        let (mut reader, mut out) =
+            (Reader::new(provider, providers::quirks::of(provider, "").echo, 30), Vec::new());
         for chunk in chunks {
             let data = chunk.as_str().map_or_else(|| chunk.to_string(), ToOwned::to_owned);
             match reader.read(&Event { name: String::new(), data }, &mut out) {

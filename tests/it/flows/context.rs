@@ -29,10 +29,11 @@ fn sent(provider: &Provider) -> Vec<Vec<Value>> {
     provider.requests().iter().map(messages).collect()
 }
 
-/// Returns what the user says in a request, without the line before it.
+/// Returns what the user says in a request, without the lines before. What got no reply is one message with what follows.
 fn said_in(messages: &[Value]) -> Vec<&str> {
     let of_user = messages.iter().filter(|message| message["role"] == "user");
-    of_user.map(|message| message["content"].as_str().unwrap().split_once('\n').unwrap().1).collect()
+    let said = of_user.flat_map(|message| message["content"].as_str().unwrap().split("\n\n"));
+    said.map(|said| said.split_once('\n').unwrap().1).collect()
 }
 
 fn is_trimmed(events: &[Event]) -> bool {

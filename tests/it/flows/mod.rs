@@ -7,6 +7,7 @@ mod durable;
 mod follow;
 mod idempotency;
 mod provider;
+mod provider_failures;
 mod readers;
 mod readme;
 mod rounds;

@@ -10,25 +10,27 @@ use tokio::{
 use super::*;
 use crate::domain::{ConversationId, Finish, Item, ToolChoice, UserMessage};
 
-const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
-const HELLO: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"hello\"}}]}\n\n";
-const STOP: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+pub(super) const HEAD: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+pub(super) const HELLO: &str = "data: {\"choices\":[{\"delta\":{\"content\":\"hello\"}}]}\n\n";
+pub(super) const STOP: &str =
+    "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
 
 /// A provider of one request: it answers with `answer`, and then hangs up or waits for the client to do
 /// so.
-struct FakeProvider {
-    url: String,
+pub(super) struct FakeProvider {
+    pub(super) url: String,
     talk: JoinHandle<String>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Then {
+pub(super) enum Then {
     HangUp,
     Wait,
 }
 
 impl FakeProvider {
-    async fn that_answers(answer: String, then: Then) -> Self {
+    pub(super) async fn that_answers(answer: String, then: Then) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1/", listener.local_addr().unwrap());
         let talk = tokio::spawn(async move {
@@ -45,7 +47,7 @@ impl FakeProvider {
     }
 
     /// Returns the request, once the connection is closed.
-    async fn request(self) -> String {
+    pub(super) async fn request(self) -> String {
         timeout(Duration::from_secs(5), self.talk).await.expect("the client holds the connection").unwrap()
     }
 }
@@ -71,6 +73,9 @@ fn client(url: &str) -> Client {
         first_token_timeout: Duration::from_millis(200),
         idle_timeout: Duration::from_millis(100),
         pause_per_delta: Duration::ZERO,
+        quirks: crate::model::providers::quirks::of(Provider::Groq, "some-model"),
+        price: None,
+        extras: Default::default(),
     })
     .unwrap()
 }
@@ -170,6 +175,10 @@ async fn a_page_is_not_a_reply_whatever_its_status() {
     let page = "content-type: text/html\r\nconnection: close\r\n\r\n<!doctype html>";
     let (_, error) = failure_of(format!("HTTP/1.1 404 Not Found\r\n{page}"), Then::HangUp).await;
     assert_eq!(error.kind, ModelErrorKind::NotFound);
+    assert!(
+        error.detail.ends_with("; set GROQ_DEFAULT_MODEL to a model that the provider offers"),
+        "{error}"
+    );
     let (_, error) = failure_of(format!("HTTP/1.1 200 OK\r\n{page}"), Then::HangUp).await;
     assert_eq!(error.kind, ModelErrorKind::MalformedReply);
 }

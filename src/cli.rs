@@ -4,6 +4,8 @@
 
 #![expect(clippy::print_stdout, reason = "a command line speaks to whoever typed it")]
 
+mod health;
+
 use std::{fmt::Display, process::ExitCode, time::Duration};
 
 use anyhow::Context;
@@ -55,6 +57,8 @@ enum Command {
     Migrate,
     /// Shows every setting with its source and ends; secrets are masked.
     Check,
+    /// Asks the running service whether it is ready: exit 0 if it is, else 1.
+    Health,
     /// Prints a token of JWT_SECRET for a user, for trying.
     Token {
         /// The user it speaks for.
@@ -79,6 +83,7 @@ pub fn main(variable: impl Fn(&str) -> Option<String>) -> ExitCode {
         Command::McpServer { supervised: false } => mcp_server(Launch::Alone, variable),
         Command::Migrate => migrate(),
         Command::Check => check(),
+        Command::Health => health(),
         Command::Token { user, minutes } => token(&user, minutes),
     };
     match done {
@@ -154,6 +159,15 @@ fn check() -> Result<ExitCode, Failure> {
     let usual = models.usual().identity();
     println!("Answers come from {} {}.", usual.provider, usual.model);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whoever watches a container knows exit 1 only, so that is what a configuration at fault gives too.
+fn health() -> Result<ExitCode, Failure> {
+    let (config, _) = config::read().map_err(runtime)?;
+    on_runtime(async move {
+        println!("{}", health::ask(&config.http).await?);
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn token(user: &str, minutes: u32) -> Result<ExitCode, Failure> {

@@ -5,6 +5,7 @@ mod conversation;
 mod crash;
 mod durable;
 mod follow;
+mod health;
 mod idempotency;
 mod provider;
 mod provider_failures;

@@ -10,7 +10,7 @@ use crate::support::{
     app::conversation_of,
     migrations,
     process::Process,
-    provider::{Answer, Provider},
+    provider::{Act, Answer, Provider, said},
     stream::{Event, data, names, text},
 };
 
@@ -167,17 +167,32 @@ on_both! { migrations();
         assert_eq!(provider.requests().len(), 1);
     }
 
-    async fn a_model_that_says_how_much_it_takes_is_sent_too_much_only_once(place: Place) {
-        let provider = Provider::answering(small).await;
+    async fn what_was_heard_is_not_asked_for_again(place: Place) {
+        let provider = Provider::start().await;
         let service = Process::start(&place, &provider.settings()).await;
-        let conversation = conversation_of(&service.say("ada", "hello", None).await.rest().await);
-        for turn in 0..16 {
-            let events = say(&service, &conversation, &format!("turn {turn} {}", "long ".repeat(300))).await;
-            assert_eq!(text(&events), "ok", "turn {turn}");
+        provider.then(Answer::text(["ok"]));
+        let conversation = conversation_of(&service.say("ada", "one", None).await.rest().await);
+        provider.then(Answer::acts([Act::Send(said("Well")), Act::Send(format!("data: {TOO_LONG}\n\n"))]));
+        let events = say(&service, &conversation, "two").await;
+        assert_eq!(data(&events, "run.failed")["code"], "model_context_overflow");
+        assert_eq!((text(&events).as_str(), provider.requests().len()), ("Well", 2));
+    }
+
+    async fn a_model_that_says_how_much_it_takes_is_sent_too_much_only_once(place: Place) {
+        for (quirks, refusals) in [("", 1), ("custom context_window=5000", 0)] {
+            let provider = Provider::answering(small).await;
+            let settings = [&provider.settings()[..], &[("LLM_QUIRKS", quirks)]].concat();
+            let service = Process::start(&place, &settings).await;
+            let conversation = conversation_of(&service.say("ada", "hello", None).await.rest().await);
+            for turn in 0..16 {
+                let message = format!("turn {turn} {}", "long ".repeat(300));
+                assert_eq!(text(&say(&service, &conversation, &message).await), "ok", "turn {turn}");
+            }
+            let requests = provider.requests();
+            let refused = requests.iter().filter(|request| request.to_string().len() > SMALL.0).count();
+            assert_eq!(refused, refusals, "{quirks}");
+            service.terminate().await;
         }
-        let requests = provider.requests();
-        let refused = requests.iter().filter(|request| request.to_string().len() > SMALL.0).count();
-        assert_eq!(refused, 1);
     }
 
     async fn a_turn_of_a_long_conversation_reads_no_more_than_one_of_a_short_one(place: Place) {

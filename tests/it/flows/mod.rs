@@ -1,6 +1,7 @@
 //! Stories with real processes: the service, its task server, a provider on a socket, and what happens to them.
 
 mod clients_doc;
+mod context;
 mod conversation;
 mod crash;
 mod durable;

@@ -119,6 +119,10 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
             return refused(error);
         }
     };
+    // Everything that the run logs carries these ids, and the request's from the span around.
+    let span = tracing::info_span!(
+        "run", run.id = %run, conversation.id = %conversation, user.id = user.as_str()
+    );
     let hold = Hold { run, user, conversation, attempt: 1 };
     let created = created(run, accepted, &identity);
     let is_demo = identity.provider == "demo";
@@ -127,8 +131,6 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     if is_demo {
         recorder.notice(NoticeCode::DemoMode);
     }
-    // The span carries the request's id into everything that the run logs.
-    let span = tracing::info_span!("run", run.id = %run);
     inner.shutdown.spawn_run(super::drive::drive(runs.clone(), live, recorder, turn, model).instrument(span));
     Ok(Started { run, conversation, is_replay: false })
 }

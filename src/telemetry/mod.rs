@@ -10,6 +10,9 @@
 //! | `rows` | how many rows a read brought |
 //! | `tool.server`, `tool.name` | a tool server, and a tool of it; never its arguments |
 //!
+//! Spans carry ids: what is logged on behalf of a request has `request.id`, what is logged by a run has that and `run.id`,
+//! `conversation.id` and `user.id`.
+//!
 //! Nothing logs the text of a message, the arguments or the result of a call, a token or an address.
 
 mod lines;

@@ -40,7 +40,7 @@ pub(in crate::model) struct Client {
     quirks: Quirks,
     price: Option<Price>,
     extra_body: Map<String, Value>,
-    key: SecretString,
+    secrets: Arc<[SecretString]>,
     endpoint: Arc<dyn Config>,
     http: reqwest::Client,
     first_token_timeout: Duration,
@@ -78,7 +78,7 @@ impl Client {
             quirks: settings.quirks,
             price: settings.price,
             extra_body: settings.extras.body.clone(),
-            key: endpoint.api_key().clone(),
+            secrets: endpoint.secrets(&settings.extras),
             endpoint: Arc::new(endpoint),
             http,
             first_token_timeout: settings.first_token_timeout,
@@ -159,10 +159,10 @@ impl Model for Client {
         if let Value::Object(fields) = &mut body {
             fields.extend(self.extra_body.clone());
         }
-        let (key, price, window) = (self.key.clone(), self.price, Arc::clone(&self.window));
+        let (secrets, price, window) = (Arc::clone(&self.secrets), self.price, Arc::clone(&self.window));
         let noted = move |error: ModelError| {
             window.fetch_min(error.context_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
-            scrubbed(error, &key)
+            scrubbed(error, &secrets)
         };
         let reading = self.open(body).await.map_err(|error| advised(noted(error), self.provider))?;
         let events = reading.into_stream().map(move |event| match event {
@@ -218,8 +218,9 @@ fn advised(mut error: ModelError, provider: Provider) -> ModelError {
     error
 }
 
-fn scrubbed(error: ModelError, key: &SecretString) -> ModelError {
-    ModelError { detail: failure::scrub(&error.detail, Some(key.expose_secret())), ..error }
+fn scrubbed(error: ModelError, secrets: &[SecretString]) -> ModelError {
+    let secrets = secrets.iter().map(ExposeSecret::expose_secret);
+    ModelError { detail: failure::scrub(&error.detail, secrets), ..error }
 }
 
 #[cfg(test)]

@@ -78,12 +78,10 @@ pub(super) fn of_transport(error: reqwest::Error) -> ModelError {
     ModelError { source: Some(Box::new(error)), ..ModelError::new(kind, "the connection failed") }
 }
 
-/// Makes a detail fit for the log: without the key, without control characters, and cut.
-pub(super) fn scrub(detail: &str, key: Option<&str>) -> String {
-    let detail = match key {
-        Some(key) if !key.is_empty() => detail.replace(key, "[key]"),
-        Some(_) | None => detail.to_owned(),
-    };
+/// Makes a detail fit for the log: without the secrets, without control characters, and cut.
+pub(super) fn scrub<'a>(detail: &str, secrets: impl IntoIterator<Item = &'a str>) -> String {
+    let secrets = secrets.into_iter().filter(|secret| !secret.is_empty());
+    let detail = secrets.fold(detail.to_owned(), |detail, secret| detail.replace(secret, "[key]"));
     let mut scrubbed = String::new();
     for character in cut_at(&detail, DETAIL_LIMIT).chars() {
         if character.is_control() {

@@ -1,11 +1,13 @@
 //! `AUTH_MODE=jwt` seen from outside: who is let in where, and what the others hear.
 
 mod browsers;
+mod expiry;
+mod headers;
 mod process;
 
 use std::collections::HashSet;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use parlor::{
     auth,
     config::{Jwt, JwtKeys},
@@ -58,8 +60,13 @@ fn cases() -> Vec<Case> {
 
 /// Makes a token for a user.
 fn token(user: &str) -> String {
+    token_from(user, Utc::now())
+}
+
+/// Makes a token that is good for five minutes from a time on.
+fn token_from(user: &str, now: DateTime<Utc>) -> String {
     let settings = Jwt { keys: JwtKeys::Secret(SECRET.into()), issuer: None, audience: None };
-    auth::issue(&settings, &UserId::parse(user).unwrap(), Utc::now(), TimeDelta::minutes(5)).unwrap()
+    auth::issue(&settings, &UserId::parse(user).unwrap(), now, TimeDelta::minutes(5)).unwrap()
 }
 
 async fn start(place: &Place) -> TestApp {

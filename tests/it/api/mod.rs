@@ -2,9 +2,11 @@
 
 mod agent;
 mod auth;
+mod bounds;
 mod chat;
 mod conversations;
 mod health;
+mod injection;
 mod messages;
 mod problems;
 mod runs;

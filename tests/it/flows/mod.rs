@@ -1,5 +1,6 @@
 //! Stories with real processes: the service, its task server, a provider on a socket, and what happens to them.
 
+mod check;
 mod clients_doc;
 mod context;
 mod conversation;
@@ -7,7 +8,9 @@ mod crash;
 mod durable;
 mod follow;
 mod health;
+mod hostile;
 mod idempotency;
+mod logs;
 mod provider;
 mod provider_failures;
 mod readers;

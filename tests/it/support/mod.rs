@@ -5,6 +5,7 @@ pub mod outage;
 pub mod process;
 pub mod provider;
 pub mod redact;
+pub mod rows;
 pub mod script;
 pub mod stream;
 

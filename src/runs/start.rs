@@ -11,8 +11,8 @@ use super::{Inner, Runs, recorder::Recorder};
 use crate::{
     agent::instructions,
     domain::{
-        ConversationId, Event, ModelIdentity, NoSuchModel, NoticeCode, Principal, RunId, Scribe, ToolChoice,
-        UserId, UserMessage,
+        ConversationId, Event, Model, ModelIdentity, NoSuchModel, NoticeCode, Principal, RunId, Scribe,
+        ToolChoice, UserId, UserMessage,
     },
     store::{Accept, AcceptError, Accepted, Hold, IdempotencyKey, Place, Refusal, StoreError},
 };
@@ -87,11 +87,9 @@ pub enum StartError {
 }
 
 impl Runs {
-    /// Starts a run, or finds the one that the same key started. When this returns, the message is durable.
+    /// Starts a run, or finds the one that the same key started, also where no new one is started any more. When this
+    /// returns, the message is durable.
     pub async fn start(&self, turn: NewTurn) -> Result<Started, StartError> {
-        if self.0.shutdown.is_draining() {
-            return Err(StartError::ShuttingDown);
-        }
         // On a task of its own: between the commit and the start of the run no hang-up may come.
         let starting = self.0.shutdown.spawn_run(start(self.clone(), turn).in_current_span());
         starting.await?
@@ -104,11 +102,8 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let model = inner.models.find(turn.provider.as_deref(), turn.model.as_deref());
     let model = Arc::clone(model.map_err(StartError::NoSuchModel)?);
     let asked = accept(inner, &turn, model.identity());
-    if let Some(retry_after) = model.closed_for() {
-        return inner
-            .repeated(&user, asked.key.as_ref())
-            .await
-            .unwrap_or(Err(StartError::ModelUnavailable { retry_after }));
+    if let Err(refusal) = inner.is_open(model.as_ref()) {
+        return inner.repeated(&user, asked.key.as_ref()).await.unwrap_or(Err(refusal));
     }
     let (run, conversation, identity) = (asked.run, asked.conversation.conversation(), asked.model.clone());
     let live = inner.shelf.open(run, user.clone(), conversation);
@@ -136,6 +131,17 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
 }
 
 impl Inner {
+    /// Tells whether new turns may begin, with this model.
+    fn is_open(&self, model: &dyn Model) -> Result<(), StartError> {
+        if self.shutdown.is_draining() {
+            return Err(StartError::ShuttingDown);
+        }
+        match model.closed_for() {
+            Some(retry_after) => Err(StartError::ModelUnavailable { retry_after }),
+            None => Ok(()),
+        }
+    }
+
     /// Accepts a turn. If the answer to the commit is lost, looks whether it was stored all the same.
     async fn accept(&self, turn: Accept) -> Result<Accepted, AcceptError> {
         let (user, run) = (turn.user.clone(), turn.run);

@@ -30,11 +30,19 @@ pub(crate) enum Connection {
 
 impl Connection {
     pub(crate) async fn open(url: &DatabaseUrl) -> Result<Self, DbError> {
+        Self::open_with(url, sqlite_options(url)).await
+    }
+
+    /// Opens a connection for looking only. A SQLite file that is opened read-only would keep the files that SQLite puts
+    /// beside it, because who may not write may not tidy up either.
+    pub(crate) async fn open_to_look(url: &DatabaseUrl) -> Result<Self, DbError> {
+        Self::open_with(url, sqlite_options(url).pragma("query_only", "ON")).await
+    }
+
+    async fn open_with(url: &DatabaseUrl, file: SqliteConnectOptions) -> Result<Self, DbError> {
         let opening = async {
             match url {
-                DatabaseUrl::Sqlite(_) => {
-                    SqliteConnection::connect_with(&sqlite_options(url)).await.map(Self::Sqlite)
-                }
+                DatabaseUrl::Sqlite(_) => SqliteConnection::connect_with(&file).await.map(Self::Sqlite),
                 DatabaseUrl::Postgres(at) => {
                     PgConnection::connect_with(&postgres_options(at.options())).await.map(Self::Postgres)
                 }
@@ -75,6 +83,14 @@ impl Connection {
             Self::Sqlite(on) => sqlite_execute(on, statement).await,
             Self::Postgres(on) => postgres_execute(on, statement).await,
         }
+    }
+
+    /// Closes the connection; a failure means no more than that it is gone already.
+    pub(crate) async fn close(self) {
+        let _ = match self {
+            Self::Sqlite(on) => on.close().await,
+            Self::Postgres(on) => on.close().await,
+        };
     }
 
     /// Runs a command of fixed text. Transactions are spelt out, because the driver's own depth counter never

@@ -1,11 +1,12 @@
 //! Two databases, one spelling. Owns no table: the packages above bring their own statements and migrations.
 //!
 //! All writes go through [`Db::write`]; reads go through [`Db::all`] and [`Db::find`]. Nothing else opens a connection
-//! but the migrator.
+//! but the migrator, and [`inspect`], which only looks.
 
 mod connection;
 mod db;
 mod error;
+mod inspect;
 mod lock;
 mod migrate;
 mod statement;
@@ -18,6 +19,7 @@ mod writer;
 
 pub use db::Db;
 pub use error::DbError;
+pub use inspect::{InspectError, Schema, inspect};
 pub use lock::{FileLock, LockError};
 pub use migrate::{MigrateError, Migrations, is_current, migrate};
 pub use statement::{Row, Statement};

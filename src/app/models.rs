@@ -28,6 +28,29 @@ pub fn models(settings: &config::Model) -> Result<Models, ModelSetupError> {
     Ok(Models::new(usual, all(&settings.allowed)?))
 }
 
+/// Says where to ask for the list of models of a choice, and which models of it may answer, in their order.
+pub(super) fn listing<'a>(
+    settings: &'a config::Model,
+    choice: &'a Choice,
+) -> Result<(ProviderSettings, Vec<&'a str>), ModelSetupError> {
+    let workshop = Workshop { settings, corrections: corrections(settings)? };
+    let models = candidates(choice);
+    let first = models.first().copied().unwrap_or_default();
+    Ok((workshop.provider_settings(choice, provider(choice), first)?, models))
+}
+
+/// Lists the models that may answer for a choice: the one that it names, else the provider's defaults in their order.
+fn candidates(choice: &Choice) -> Vec<&str> {
+    match choice {
+        Choice::Hosted { model: Some(model), .. } | Choice::Custom { model, .. } => vec![model],
+        Choice::Hosted { model: None, .. } | Choice::Demo => provider(choice).default_models().to_vec(),
+    }
+}
+
+fn provider(choice: &Choice) -> Provider {
+    Provider::find(choice.provider().as_str()).unwrap_or(Provider::Demo)
+}
+
 /// Has a model asked with the patience and as often as the settings say.
 pub fn steady(model: Arc<dyn Model>, settings: &config::Model) -> Arc<dyn Model> {
     let patience = Patience { first_token: settings.first_token_timeout, idle: settings.idle_timeout };
@@ -69,24 +92,17 @@ struct Workshop<'a> {
 impl Workshop<'_> {
     /// Makes one model of the configuration; where it names none, the provider's default with its successors.
     fn chosen(&self, choice: &Choice) -> Result<Arc<dyn Model>, ModelSetupError> {
-        let provider = Provider::find(choice.provider().as_str()).unwrap_or(Provider::Demo);
-        let named = match choice {
-            Choice::Hosted { model, .. } => model.as_deref(),
-            Choice::Custom { model, .. } => Some(model.as_str()),
-            Choice::Demo => None,
-        };
         let build = |model: &str| {
-            let made = model::build(&self.provider_settings(choice, provider, model)?)?;
+            let made = model::build(&self.provider_settings(choice, provider(choice), model)?)?;
             Ok(steady(made, self.settings))
         };
-        match (named, provider.default_models()) {
-            (Some(model), _) => build(model),
-            (None, [only]) => build(only),
-            (None, [first, rest @ ..]) => {
+        match candidates(choice).as_slice() {
+            [] => build(""),
+            [only] => build(only),
+            [first, rest @ ..] => {
                 let rest = rest.iter().map(|model| build(model)).collect::<Result<_, _>>()?;
                 Ok(Arc::new(Successors::new(build(first)?, rest)))
             }
-            (None, []) => build(""),
         }
     }
 

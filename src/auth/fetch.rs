@@ -24,15 +24,31 @@ pub(super) struct Fetcher {
 
 /// Why a set could not be had.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum FetchError {
+pub enum FetchError {
+    /// There is no way to ask.
+    #[error("no HTTP client for JWKS_URL can be made")]
+    NoHttpClient(#[source] reqwest::Error),
+    /// Nobody answers.
     #[error("the host of JWKS_URL cannot be reached")]
     Unreachable(#[source] reqwest::Error),
+    /// The answer is another one.
     #[error("the host of JWKS_URL answered {0}")]
     Status(StatusCode),
+    /// The answer is too large.
     #[error("the set at JWKS_URL is larger than {LARGEST} bytes")]
     TooLarge,
+    /// The answer is no set.
     #[error("what is at JWKS_URL is not a set of keys")]
     Malformed(#[source] serde_json::Error),
+}
+
+/// Asks for the keys at an address once and returns how many can be used.
+///
+/// # Errors
+/// Why there are none to be had.
+pub async fn count_keys(url: &Url) -> Result<usize, FetchError> {
+    let fetcher = Fetcher::new(url.clone()).map_err(FetchError::NoHttpClient)?;
+    Ok(fetcher.fetch().await?.len())
 }
 
 impl Fetcher {

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
+pub use fetch::{FetchError, count_keys};
 pub use issue::{IssueError, issue};
 pub use refusal::Refusal;
 

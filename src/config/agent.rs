@@ -17,7 +17,7 @@ pub struct Agent {
     pub instructions: Option<String>,
     /// How often the model may be asked with tools in one turn.
     pub max_turns: u32,
-    /// The longest history that the model is shown, in tokens.
+    /// The longest request to a model, in tokens by our estimate: instructions, tools and history.
     pub max_history_tokens: usize,
     /// Whether listeners hear what the model thinks before it speaks.
     pub tells_reasoning: bool,

@@ -100,7 +100,7 @@ pub enum NoticeCode {
     MaxTurnsReached,
     /// A tool server is down; its tools were left out.
     ToolsUnavailable,
-    /// Older turns did not fit and were left out.
+    /// Older turns did not fit and were left out. Told in the turn that leaves them out, not in those after it.
     HistoryTrimmed,
 }
 

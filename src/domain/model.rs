@@ -129,6 +129,8 @@ pub struct ModelError {
     pub detail: String,
     /// How long the provider asks to wait.
     pub retry_after: Option<Duration>,
+    /// How many tokens a request may have, where it had too many and the provider says so.
+    pub context_limit: Option<usize>,
     /// The error below, if there is one.
     #[source]
     pub source: Option<BoxError>,
@@ -137,7 +139,7 @@ pub struct ModelError {
 impl ModelError {
     /// Makes an error without an error below it.
     pub fn new(kind: ModelErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), retry_after: None, source: None }
+        Self { kind, detail: detail.into(), retry_after: None, context_limit: None, source: None }
     }
 }
 
@@ -164,6 +166,11 @@ impl From<ModelErrorKind> for RunFailure {
 pub trait Model: Send + Sync {
     /// Tells which model it is.
     fn identity(&self) -> ModelIdentity;
+
+    /// Tells how many tokens a request and its reply may have together, where that is known by now.
+    fn context_window(&self) -> Option<usize> {
+        None
+    }
 
     /// Tells how long it will refuse every request, because too many have failed. Nothing means that it may be asked.
     fn closed_for(&self) -> Option<Duration> {

@@ -27,6 +27,10 @@ pub trait Scribe: Send + Sync {
     /// Tells listeners something worth knowing. Never waits and stores nothing.
     fn notice(&self, code: NoticeCode);
 
+    /// Remembers from which position on the model is shown the conversation. Never waits; it is safe once the run has ended,
+    /// and if it gets lost the same is found out again.
+    fn context_starts(&self, position: i64);
+
     /// Counts what a model call cost.
     fn spent(&self, usage: Usage);
 

@@ -15,7 +15,7 @@ use super::{
     query::Query,
 };
 use crate::{
-    domain::{ConversationId, Principal, Role},
+    domain::{ConversationId, ItemId, Principal, Recorded, Role},
     store::{ConversationEdit, ConversationPage, Deleted, ItemPage},
     wire::{ConversationOut, MessageOut, PageOut},
 };
@@ -119,7 +119,13 @@ pub(super) async fn messages(
     let has_more = found.len() as u64 > limit;
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next_cursor = found.last().filter(|_| has_more).map(|last| last.position.to_string());
-    Ok(Json(PageOut { data: found.into_iter().map(|item| MessageOut::new(id, item)).collect(), next_cursor }))
+    let ids: Vec<ItemId> = found.iter().map(|item| item.id).collect();
+    let feedback = app.store.feedback(&principal.user, &ids).await?;
+    let message = |item: Recorded| {
+        let feedback = feedback.get(&item.id).copied();
+        MessageOut::new(id, item).with_feedback(feedback)
+    };
+    Ok(Json(PageOut { data: found.into_iter().map(message).collect(), next_cursor }))
 }
 
 fn roles(query: &Query) -> Result<Vec<Role>, Problem> {

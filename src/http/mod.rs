@@ -24,7 +24,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    http::{HeaderName, HeaderValue, header},
+    http::{HeaderName, HeaderValue},
     middleware::{from_fn, from_fn_with_state},
 };
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
@@ -38,6 +38,9 @@ pub use serve::serve;
 use crate::{auth::Auth, clock::Clock, runs::Runs, shutdown::Shutdown, store::Store};
 use problem::Problem;
 use routes::Table;
+
+/// What a browser may do with an answer that it takes for a page: nothing, in no frame.
+const NOTHING_ACTIVE: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// What handlers work with. Cloning is cheap.
 #[derive(Clone)]
@@ -117,19 +120,26 @@ fn table() -> Table {
 pub fn router(app: App) -> Router {
     let routes =
         table().into_router().fallback(no_such_route).method_not_allowed_fallback(method_not_allowed);
-    let no_sniffing = SetResponseHeaderLayer::if_not_present(
-        HeaderName::from_static("x-content-type-options"),
-        HeaderValue::from_static("nosniff"),
-    );
-    let no_caching =
-        SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     routes
         .layer(CatchPanicLayer::custom(problem::of_panic))
         .layer(from_fn_with_state(app.clone(), cors::around))
         .layer(from_fn_with_state(app.clone(), guard::check))
-        .layer((no_sniffing, no_caching))
+        .layer((
+            unless_set("x-content-type-options", "nosniff"),
+            unless_set("content-security-policy", NOTHING_ACTIVE),
+            unless_set("referrer-policy", "no-referrer"),
+            unless_set("cross-origin-resource-policy", "same-origin"),
+            unless_set("cache-control", "no-store"),
+        ))
         .layer(from_fn(request_line::around))
         .with_state(app)
+}
+
+/// Puts a header on every answer that has none of that name. `strict-transport-security` is not among them: whoever
+/// ends TLS before us knows whether it holds.
+fn unless_set(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
+    SetResponseHeaderLayer::if_not_present(name, value)
 }
 
 async fn no_such_route() -> Problem {

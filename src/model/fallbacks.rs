@@ -26,6 +26,11 @@ impl Model for Fallbacks {
         self.usual.identity()
     }
 
+    /// That of the usual model, which is asked first. Another may take less, and then cannot stand in for it.
+    fn context_window(&self) -> Option<usize> {
+        self.usual.context_window()
+    }
+
     /// Closed only while all of them are.
     fn closed_for(&self) -> Option<Duration> {
         let others = self.others.iter().map(|model| model.closed_for());

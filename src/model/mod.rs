@@ -6,9 +6,11 @@
 //! - `attempts`: asking again after a failure that nobody could see, and not at all for a while after many
 //! - `successors`: the next default model, where a provider has shut the first one down
 //! - `fallbacks`: other providers, where the usual one fails
+//! - `catalog`: the models that a provider lists, for a look before the first turn
 //! - `estimate`: tokens, where a provider does not say
 
 mod attempts;
+mod catalog;
 mod chat_completions;
 mod demo;
 mod estimate;
@@ -21,6 +23,7 @@ mod successors;
 use std::sync::Arc;
 
 pub use attempts::{Attempts, Patience};
+pub use catalog::{Catalog, CatalogError, Standing};
 pub use demo::Demo;
 pub use fallbacks::Fallbacks;
 pub use providers::{

@@ -40,6 +40,10 @@ impl Model for Successors {
         self.at(self.current.load(Ordering::Relaxed)).0.identity()
     }
 
+    fn context_window(&self) -> Option<usize> {
+        self.at(self.current.load(Ordering::Relaxed)).0.context_window()
+    }
+
     fn closed_for(&self) -> Option<Duration> {
         self.at(self.current.load(Ordering::Relaxed)).0.closed_for()
     }

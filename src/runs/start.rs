@@ -1,56 +1,23 @@
 //! Starting a run: durable first, then on its own task. The caller only waits; it cannot leave a run half started.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use chrono_tz::Tz;
-use sha2::{Digest, Sha256};
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{Inner, Runs, recorder::Recorder};
+use super::{
+    Inner, Runs,
+    recorder::Recorder,
+    turn::{NewTurn, Prompt},
+};
 use crate::{
     agent::instructions,
     domain::{
-        ConversationId, Event, ItemId, ModelIdentity, NoSuchModel, NoticeCode, Principal, RunId, Scribe,
-        ToolChoice, UserId, UserMessage,
+        ConversationId, Event, Model, ModelIdentity, NoSuchModel, NoticeCode, RunId, Scribe, UserId,
+        UserMessage,
     },
     store::{Accept, AcceptError, Accepted, Again, Hold, IdempotencyKey, Place, Refusal, StoreError},
 };
-
-/// A turn as a client asks for it, every field checked.
-#[derive(Clone, Debug)]
-pub struct NewTurn {
-    /// Who asks.
-    pub principal: Principal,
-    /// What is to be answered, and where.
-    pub prompt: Prompt,
-    /// The provider that the client named, if it did.
-    pub provider: Option<String>,
-    /// The model that the client named, if it did.
-    pub model: Option<String>,
-    /// Where the user is.
-    pub timezone: Option<Tz>,
-    /// What else the model should know of the message.
-    pub metadata: BTreeMap<String, String>,
-    /// Whether the first reply may, must or must not call a tool.
-    pub tool_choice: ToolChoice,
-    /// The client's idempotency key. Another answer takes none.
-    pub key: Option<String>,
-    /// Cancelling it cancels the run, whenever it begins.
-    pub cancel: CancellationToken,
-}
-
-/// What is to be answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Prompt {
-    /// A message that begins a conversation.
-    Begin(String),
-    /// A message in a conversation.
-    Say(ConversationId, String),
-    /// A message that is stored: the last one, or the last one up to this item. What followed it is taken back.
-    Again(ConversationId, Option<ItemId>),
-}
 
 /// A run that was started, now or by an earlier request with the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,11 +69,9 @@ pub enum StartError {
 }
 
 impl Runs {
-    /// Starts a run, or finds the one that the same key started. When this returns, the message is durable.
+    /// Starts a run, or finds the one that the same key started, also where no new one is started any more. When this
+    /// returns, the message is durable.
     pub async fn start(&self, turn: NewTurn) -> Result<Started, StartError> {
-        if self.0.shutdown.is_draining() {
-            return Err(StartError::ShuttingDown);
-        }
         // On a task of its own: between the commit and the start of the run no hang-up may come.
         let starting = self.0.shutdown.spawn_run(start(self.clone(), turn).in_current_span());
         starting.await?
@@ -119,11 +84,8 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let model = inner.models.find(turn.provider.as_deref(), turn.model.as_deref());
     let model = Arc::clone(model.map_err(StartError::NoSuchModel)?);
     let asked = asked(inner, &turn, model.identity());
-    if let Some(retry_after) = model.closed_for() {
-        return inner
-            .repeated(&user, asked.key())
-            .await
-            .unwrap_or(Err(StartError::ModelUnavailable { retry_after }));
+    if let Err(refusal) = inner.is_open(model.as_ref()) {
+        return inner.repeated(&user, asked.key()).await.unwrap_or(Err(refusal));
     }
     let ((run, conversation), identity) = (asked.place(), model.identity());
     let live = inner.shelf.open(run, user.clone(), conversation, turn.cancel.clone());
@@ -134,6 +96,10 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
             return refused(error);
         }
     };
+    // Everything that the run logs carries these ids, and the request's from the span around.
+    let span = tracing::info_span!(
+        "run", run.id = %run, conversation.id = %conversation, user.id = user.as_str()
+    );
     let hold = Hold { run, user, conversation, attempt: 1 };
     let created = created(run, accepted, &identity);
     let is_demo = identity.provider == "demo";
@@ -142,13 +108,22 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     if is_demo {
         recorder.notice(NoticeCode::DemoMode);
     }
-    // The span carries the request's id into everything that the run logs.
-    let span = tracing::info_span!("run", run.id = %run);
     inner.shutdown.spawn_run(super::drive::drive(runs.clone(), live, recorder, turn, model).instrument(span));
     Ok(Started { run, conversation, is_replay: false })
 }
 
 impl Inner {
+    /// Tells whether new turns may begin, with this model.
+    fn is_open(&self, model: &dyn Model) -> Result<(), StartError> {
+        if self.shutdown.is_draining() {
+            return Err(StartError::ShuttingDown);
+        }
+        match model.closed_for() {
+            Some(retry_after) => Err(StartError::ModelUnavailable { retry_after }),
+            None => Ok(()),
+        }
+    }
+
     /// Accepts a turn. If the answer to the commit is lost, looks whether it was stored all the same.
     async fn accept(&self, user: &UserId, asked: Asked) -> Result<Accepted, AcceptError> {
         let (run, _) = asked.place();
@@ -220,26 +195,10 @@ fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
         }
     };
     let lifetime = TimeDelta::from_std(inner.settings.idempotency).unwrap_or(TimeDelta::MAX);
-    let key = turn.key.clone().map(|key| IdempotencyKey { key, body_hash: digest(&turn.asked()), lifetime });
+    let key = turn.key.clone().map(|key| IdempotencyKey { key, body_hash: turn.digest(), lifetime });
     let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
     let message = UserMessage { text: text.clone(), context };
     Asked::Turn(Accept { user, conversation: place, message, run, model, owner, key })
-}
-
-impl NewTurn {
-    /// Lists what makes two requests the same: what was sent, not what the service makes of it today.
-    fn asked(&self) -> [String; 4] {
-        let (message, conversation) = match &self.prompt {
-            Prompt::Begin(message) => (message.clone(), None),
-            Prompt::Say(conversation, message) => (message.clone(), Some(conversation.to_string())),
-            Prompt::Again(conversation, after) => {
-                (after.map(|id| id.to_string()).unwrap_or_default(), Some(conversation.to_string()))
-            }
-        };
-        let [conversation, provider, model] =
-            [conversation, self.provider.clone(), self.model.clone()].map(Option::unwrap_or_default);
-        [message, conversation, provider, model]
-    }
 }
 
 fn refused(error: AcceptError) -> Result<Started, StartError> {
@@ -263,30 +222,5 @@ fn created(run_id: RunId, accepted: Accepted, model: &ModelIdentity) -> Event {
         provider: model.provider.clone(),
         model: model.model.clone(),
         attempt: 1,
-    }
-}
-
-/// Digests parts so that no two different lists of parts come out the same.
-fn digest(parts: &[impl AsRef<str>]) -> String {
-    use std::fmt::Write;
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.as_ref().len().to_le_bytes());
-        hash.update(part.as_ref().as_bytes());
-    }
-    hash.finalize().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::digest;
-
-    #[test]
-    fn where_one_part_ends_and_the_next_begins_counts() {
-        assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
-        assert_eq!(digest(&["ab", "c"]), digest(&["ab", "c"]));
     }
 }

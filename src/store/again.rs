@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     Store, StoreError,
     accept::{self, AcceptError, Accepted, NewRun, Refusal},
+    context,
     schema::{Conversations, Items},
 };
 use crate::domain::{ConversationId, EventId, ItemId, ModelIdentity, Role, RunId, UserId};
@@ -51,6 +52,7 @@ async fn accept(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<Ac
         .and_where(Expr::col(Items::Position).gt(position))
         .to_owned();
     tx.execute(&answer).await?;
+    context::begin_no_later_than(tx, again.conversation, position).await?;
     // The message belongs to the run that answers it.
     let moved = Query::update()
         .table(Items::Table)

@@ -6,6 +6,7 @@
 mod accept;
 mod again;
 mod calls;
+mod context;
 mod conversations;
 mod feedback;
 mod finish;

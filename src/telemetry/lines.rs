@@ -50,8 +50,17 @@ pub struct RunLine<'a> {
     pub tool_calls: u64,
 }
 
-/// Logs that a request was answered.
+/// Logs that a request was answered; a look at the health, which comes every few seconds, only in detail.
 pub fn request_ended(line: &RequestLine<'_>) {
+    if line.route.is_some_and(|route| route.starts_with("/health/")) && line.status < 500 {
+        tracing::debug!(
+            http.route = line.route,
+            http.status = line.status,
+            request.id = line.request_id,
+            "request ended"
+        );
+        return;
+    }
     tracing::info!(
         http.method = line.method,
         http.route = line.route,

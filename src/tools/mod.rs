@@ -5,9 +5,11 @@
 mod call;
 mod hub;
 mod lines;
+mod probe;
 mod server;
 mod transport;
 
 pub use hub::Hub;
+pub use probe::probe;
 pub use server::{ServerSettings, ToolServer};
 pub use transport::ServerCommand;

@@ -75,9 +75,9 @@ enum State {
 
 /// A connection to one life of the server.
 #[derive(Clone)]
-struct Session {
+pub(super) struct Session {
     peer: Peer<RoleClient>,
-    tools: Arc<[Tool]>,
+    pub(super) tools: Arc<[Tool]>,
     /// Cancelled when a call found the connection broken: nobody may use it again.
     broken: CancellationToken,
     /// Told when a call got no answer in time: is the server still there at all?
@@ -254,7 +254,7 @@ impl Supervisor {
     }
 }
 
-async fn ended(reason: String, running: Running) -> String {
+pub(super) async fn ended(reason: String, running: Running) -> String {
     match running.stop().await {
         Some(status) => format!("{reason} ({status})"),
         None => reason,
@@ -262,7 +262,7 @@ async fn ended(reason: String, running: Running) -> String {
 }
 
 /// Shakes hands and lists the tools: once per start.
-async fn open(
+pub(super) async fn open(
     pipes: transport::Pipes,
     settings: &ServerSettings,
 ) -> Result<(RunningService<RoleClient, ClientConfig>, Session), String> {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::domain::{
-    CallId, Conversation, ConversationId, Item, ItemId, Notice, Recorded, Reply, Role, Run, RunFailure,
-    RunId, ToolCall, ToolResult, Usage,
+    CallId, Conversation, ConversationId, Feedback, Item, ItemId, Notice, Recorded, Reply, Role, Run,
+    RunFailure, RunId, ToolCall, ToolResult, Usage,
 };
 
 /// A page of anything.
@@ -50,7 +50,12 @@ pub struct MessageOut {
 #[serde(untagged)]
 enum MoreOut {
     User {},
-    Assistant { incomplete: bool, tool_calls: Vec<AskedOut> },
+    Assistant {
+        incomplete: bool,
+        tool_calls: Vec<AskedOut>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        feedback: Option<Feedback>,
+    },
     Tool(AnswerOut),
 }
 
@@ -162,7 +167,7 @@ impl MessageOut {
             Item::User(message) => (message.text, MoreOut::User {}),
             Item::Assistant(Reply { text, calls, incomplete, .. }) => {
                 let tool_calls = calls.into_iter().map(AskedOut::from).collect();
-                (text, MoreOut::Assistant { incomplete, tool_calls })
+                (text, MoreOut::Assistant { incomplete, tool_calls, feedback: None })
             }
             Item::Tool(result) => (result.text.clone(), MoreOut::Tool(result.into())),
         };
@@ -176,6 +181,15 @@ impl MessageOut {
             created_at: recorded.created_at,
             more,
         }
+    }
+
+    /// Adds what the user thinks of it.
+    #[must_use]
+    pub fn with_feedback(mut self, given: Option<Feedback>) -> Self {
+        if let MoreOut::Assistant { feedback, .. } = &mut self.more {
+            *feedback = given;
+        }
+        self
     }
 }
 

@@ -4,6 +4,7 @@ mod deploy;
 mod paths;
 mod rooms;
 mod source;
+mod statements;
 mod supply;
 
 use source::{File, service, workspace};
@@ -61,6 +62,12 @@ fn nothing_is_spawned_but_where_the_end_waits_for_it() {
 }
 
 #[test]
+fn no_statement_holds_a_value() {
+    let faults: Vec<String> = workspace().iter().flat_map(statements::faults).collect();
+    assert_none(&faults);
+}
+
+#[test]
 fn every_promised_package_is_used() {
     let files = workspace();
     let used = |package: &str| {
@@ -91,4 +98,17 @@ fn no_file_holds_what_stands_nowhere() {
         }
     }
     assert_none(&faults);
+}
+
+#[test]
+fn the_document_on_security_names_what_is_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let quoted =
+        text.lines().filter(|line| line.starts_with('|')).flat_map(|line| line.split('`').skip(1).step_by(2));
+    let paths: Vec<&str> = quoted.filter(|quoted| quoted.contains('/') && !quoted.starts_with('/')).collect();
+    assert!(paths.len() > 40, "the table was found");
+    let is_there = |path: &&str| root.join(path).exists() || root.join("tests/it").join(path).exists();
+    let missing: Vec<&str> = paths.into_iter().filter(|path| !is_there(path)).collect();
+    assert_eq!(missing, [""; 0]);
 }

@@ -157,7 +157,7 @@ pub(super) fn trouble(problem: Problem, allow_retry: bool) -> Result<Response, P
         | Problem::ModelUnavailable { .. }
         | Problem::ShuttingDown
         | Problem::Forbidden(_)
-        | Problem::NotFound("message" | "task") => sentence(&problem),
+        | Problem::NotFound("message" | "task" | "item") => sentence(&problem),
         _ => return Err(problem),
     };
     problem.log();

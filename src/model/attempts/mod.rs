@@ -93,6 +93,10 @@ impl Model for Attempts {
         self.model.identity()
     }
 
+    fn context_window(&self) -> Option<usize> {
+        self.model.context_window()
+    }
+
     fn closed_for(&self) -> Option<Duration> {
         self.with(|breaker| breaker.wait(Instant::now()))
     }

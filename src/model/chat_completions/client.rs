@@ -5,7 +5,10 @@
 //! response and gives back a `null` for it to read.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -37,13 +40,16 @@ pub(in crate::model) struct Client {
     quirks: Quirks,
     price: Option<Price>,
     extra_body: Map<String, Value>,
-    key: SecretString,
+    secrets: Arc<[SecretString]>,
     endpoint: Arc<dyn Config>,
     http: reqwest::Client,
     first_token_timeout: Duration,
     idle_timeout: Duration,
     /// The parameters that the model was seen not to take.
     refused: Mutex<Vec<&'static str>>,
+    /// How many tokens the model takes: by the table, or as it said when it was sent too many. Where neither is known,
+    /// the most there can be.
+    window: Arc<AtomicUsize>,
 }
 
 impl Client {
@@ -72,12 +78,13 @@ impl Client {
             quirks: settings.quirks,
             price: settings.price,
             extra_body: settings.extras.body.clone(),
-            key: endpoint.api_key().clone(),
+            secrets: endpoint.secrets(&settings.extras),
             endpoint: Arc::new(endpoint),
             http,
             first_token_timeout: settings.first_token_timeout,
             idle_timeout: settings.idle_timeout,
             refused: Mutex::default(),
+            window: Arc::new(AtomicUsize::new(settings.quirks.context_window.unwrap_or(usize::MAX))),
         })
     }
 
@@ -139,6 +146,11 @@ impl Model for Client {
         ModelIdentity { provider: self.provider.name().to_owned(), model: self.model.clone() }
     }
 
+    /// What the table says, or the model itself: one that has said how much it takes is believed from then on.
+    fn context_window(&self) -> Option<usize> {
+        Some(self.window.load(Ordering::Relaxed)).filter(|window| *window < usize::MAX)
+    }
+
     async fn stream(
         &self,
         request: ModelRequest<'_>,
@@ -147,12 +159,15 @@ impl Model for Client {
         if let Value::Object(fields) = &mut body {
             fields.extend(self.extra_body.clone());
         }
-        let reading =
-            self.open(body).await.map_err(|error| advised(scrubbed(error, &self.key), self.provider))?;
-        let (key, price) = (self.key.clone(), self.price);
+        let (secrets, price, window) = (Arc::clone(&self.secrets), self.price, Arc::clone(&self.window));
+        let noted = move |error: ModelError| {
+            window.fetch_min(error.context_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
+            scrubbed(error, &secrets)
+        };
+        let reading = self.open(body).await.map_err(|error| advised(noted(error), self.provider))?;
         let events = reading.into_stream().map(move |event| match event {
             Ok(event) => Ok(priced(event, price)),
-            Err(error) => Err(scrubbed(error, &key)),
+            Err(error) => Err(noted(error)),
         });
         Ok(events.boxed())
     }
@@ -203,8 +218,9 @@ fn advised(mut error: ModelError, provider: Provider) -> ModelError {
     error
 }
 
-fn scrubbed(error: ModelError, key: &SecretString) -> ModelError {
-    ModelError { detail: failure::scrub(&error.detail, Some(key.expose_secret())), ..error }
+fn scrubbed(error: ModelError, secrets: &[SecretString]) -> ModelError {
+    let secrets = secrets.iter().map(ExposeSecret::expose_secret);
+    ModelError { detail: failure::scrub(&error.detail, secrets), ..error }
 }
 
 #[cfg(test)]

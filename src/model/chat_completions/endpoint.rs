@@ -1,6 +1,8 @@
 //! Where requests go and with which headers. Checked once, so that a bad key is an error at the start and not
 //! a panic in the first request; async-openai's own configuration also reads `OPENAI_*` from the environment.
 
+use std::sync::Arc;
+
 use async_openai::config::Config;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use reqwest::Url;
@@ -11,8 +13,11 @@ use crate::model::{
     providers::{Extras, Quirks},
 };
 
+/// The shortest value of a header that is taken for a secret, in bytes. A shorter one would also be found in words.
+const SHORTEST_SECRET: usize = 8;
+
 /// A checked base URL and the headers of every request.
-pub(super) struct Endpoint {
+pub(in crate::model) struct Endpoint {
     base_url: String,
     key: SecretString,
     headers: HeaderMap,
@@ -20,7 +25,7 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     /// Checks the parts.
-    pub(super) fn new(
+    pub(in crate::model) fn new(
         provider: Provider,
         base_url: &str,
         key: Option<&SecretString>,
@@ -40,6 +45,15 @@ impl Endpoint {
         }
         let base_url = checked_base_url(provider, base_url)?;
         Ok(Self { base_url, key: key.unwrap_or_default().into(), headers })
+    }
+}
+
+impl Endpoint {
+    /// Lists what no log may show: the key, and what the operator's own headers hold, for that may be a key too.
+    pub(super) fn secrets(&self, extras: &Extras) -> Arc<[SecretString]> {
+        let values = extras.headers.values().filter_map(|value| value.to_str().ok());
+        let long = values.filter(|value| value.len() >= SHORTEST_SECRET).map(SecretString::from);
+        [self.key.clone()].into_iter().chain(long).collect()
     }
 }
 

@@ -35,3 +35,4 @@ mod sse;
 mod usage;
 
 pub(super) use client::Client;
+pub(super) use endpoint::Endpoint;

@@ -13,15 +13,14 @@ use super::{
     schema,
 };
 use crate::{
-    domain::{CallId, ModelRequest, Reply, Tool, ToolCall, ToolChoice, ToolResult, cut_at},
+    domain::{
+        CallId, ModelRequest, Reply, SHOWN_RESULT_LIMIT, Tool, ToolCall, ToolChoice, ToolResult, shortened,
+    },
     model::{
         Provider,
         providers::quirks::{Echo, EmptyContent, Quirks},
     },
 };
-
-/// The most of a tool's result that the model reads, in bytes.
-const RESULT_LIMIT: usize = 8 * 1024;
 
 /// The longest name of a tool that providers take.
 const NAME_LIMIT: usize = 64;
@@ -173,11 +172,7 @@ impl Writer {
 fn shown(result: &ToolResult) -> Cow<'_, str> {
     match result.text.as_str() {
         "" => Cow::Borrowed("(no output)"), // Gemini refuses an empty part
-        text if text.len() <= RESULT_LIMIT => Cow::Borrowed(text),
-        text => {
-            let shown = cut_at(text, RESULT_LIMIT);
-            Cow::Owned(format!("{shown}\n[cut: {} of {} bytes are shown]", shown.len(), text.len()))
-        }
+        text => shortened(text, SHOWN_RESULT_LIMIT),
     }
 }
 

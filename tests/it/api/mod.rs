@@ -2,9 +2,12 @@
 
 mod agent;
 mod auth;
+mod bounds;
 mod chat;
+mod chatkit;
 mod conversations;
 mod health;
+mod injection;
 mod messages;
 mod problems;
 mod runs;

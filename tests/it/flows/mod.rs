@@ -1,12 +1,16 @@
 //! Stories with real processes: the service, its task server, a provider on a socket, and what happens to them.
 
+mod check;
 mod clients_doc;
+mod context;
 mod conversation;
 mod crash;
 mod durable;
 mod follow;
 mod health;
+mod hostile;
 mod idempotency;
+mod logs;
 mod provider;
 mod provider_failures;
 mod readers;

@@ -42,8 +42,9 @@ on_both! { migrations();
         let (provider, gate) = (Provider::start().await, Gate::closed());
         let service = Process::start(&place, &provider.settings()).await;
         provider.then(gated(&gate));
-        let mut turn = service.say("ada", "count", None).await;
-        turn.until("message.delta").await;
+        let turn = || service.keyed("/api/ada/chat", "count", json!({"message": "count"}));
+        let mut first = Turn::of(turn().await);
+        first.until("message.delta").await;
         service.signal(Signal::TERM);
         let refused = eventually("new turns are refused", || async {
             let response = service.post("/api/ada/chat", json!({"message": "more"})).await.ok()?;
@@ -53,8 +54,11 @@ on_both! { migrations();
         assert!(refused.headers().contains_key("retry-after"));
         assert_eq!(problem(refused).await.1, "shutting_down");
         assert_eq!(service.get("/health/ready").await.status(), 503);
+        let again = turn().await;
+        assert_eq!((again.status().as_u16(), &again.headers()["idempotent-replayed"]), (200, &"true".parse().unwrap()));
         gate.open();
-        assert_eq!(names(&turn.rest().await), ["message.delta", "message.completed", "run.completed"]);
+        assert_eq!(names(&first.rest().await), ["message.delta", "message.completed", "run.completed"]);
+        assert_eq!(text(&Turn::of(again).rest().await), "one two");
         let ended = service.ended().await;
         assert_eq!(ended.code, Some(0), "{}", ended.log);
     }

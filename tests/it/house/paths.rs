@@ -23,6 +23,15 @@ pub fn of(source: &str) -> Vec<Vec<String>> {
     paths
 }
 
+/// Lists the words, in their order.
+pub fn words(source: &str) -> Vec<String> {
+    let words = tokens(source).into_iter().filter_map(|token| match token {
+        Token::Word(word) => Some(word),
+        Token::Joint | Token::Other(_) => None,
+    });
+    words.collect()
+}
+
 /// Reads one path and what branches off it. Returns where it ends.
 fn read(tokens: &[Token], mut at: usize, before: &[String], paths: &mut Vec<Vec<String>>) -> usize {
     let mut path = before.to_vec();

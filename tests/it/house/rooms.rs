@@ -36,8 +36,8 @@ const FOREIGN: [(&str, &[&str]); 10] = [
     ("sea_query", &["db/src/", "src/store/", "mcp_server/src/store/"]),
     ("rmcp", &["src/tools/", "mcp_server/src/"]),
     ("async_openai", &["src/model/"]),
-    ("parlor_db", &["src/store/", "src/config/", "src/app.rs", "src/cli.rs", "mcp_server/src/"]),
-    ("parlor_tasks", &["src/app.rs", "src/cli.rs", "mcp_server/src/main.rs"]),
+    ("parlor_db", &["src/store/", "src/config/", "src/app/", "src/cli/", "mcp_server/src/"]),
+    ("parlor_tasks", &["src/app/", "src/cli/", "mcp_server/src/main.rs"]),
     ("std::env", &["src/config/", "src/main.rs", "mcp_server/src/main.rs", "db/src/testing.rs"]),
     ("std::thread", &["db/src/testing.rs"]),
 ];

@@ -35,10 +35,15 @@ impl TestApp {
 
     /// Starts the service with some settings of its own.
     pub async fn start_with(place: &Place, settings: &[(&str, &str)]) -> Self {
+        Self::start_at(place, settings, Clock::system()).await
+    }
+
+    /// Starts the service with a clock that the test moves.
+    pub async fn start_at(place: &Place, settings: &[(&str, &str)], clock: Clock) -> Self {
         let model = Arc::new(Script::default());
         let config = config(place, settings);
         let models = Models::new(app::steady(model.clone(), &config.model), Vec::new());
-        let service = Service::start(&config, models, Clock::system()).await.unwrap();
+        let service = Service::start(&config, models, clock).await.unwrap();
         let base = format!("http://{}", service.address());
         Self { model, base, http: Client::new(), service: Some(service) }
     }

@@ -5,8 +5,10 @@ pub mod outage;
 pub mod process;
 pub mod provider;
 pub mod redact;
+pub mod rows;
 pub mod script;
 pub mod stream;
+pub mod threads;
 
 use std::{future::Future, time::Duration};
 

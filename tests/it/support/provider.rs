@@ -16,7 +16,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -62,6 +62,14 @@ struct Room {
     requests: Mutex<Vec<Value>>,
     keys: Mutex<Vec<String>>,
     hung_up: AtomicUsize,
+    list: Mutex<Option<(u16, String)>>,
+}
+
+impl Room {
+    fn keep_key(&self, headers: &HeaderMap) {
+        let key = headers.get(header::AUTHORIZATION).map(|key| key.to_str().unwrap().to_owned());
+        self.keys.lock().unwrap().extend(key);
+    }
 }
 
 /// Counts an answer whose client went away before its end.
@@ -99,7 +107,10 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let state = Arc::new(room);
-        let router = Router::new().route("/v1/chat/completions", post(complete)).with_state(state.clone());
+        let router = Router::new()
+            .route("/v1/chat/completions", post(complete))
+            .route("/v1/models", get(models))
+            .with_state(state.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, state }
     }
@@ -113,6 +124,12 @@ impl Provider {
     /// Sets the answer for whenever there is none left.
     pub fn otherwise(&self, answer: Answer) -> &Self {
         *self.state.otherwise.lock().unwrap() = Some(answer);
+        self
+    }
+
+    /// Sets the answer to whoever asks for the list of models; without one nobody ever hears anything.
+    pub fn lists(&self, status: u16, body: &Value) -> &Self {
+        *self.state.list.lock().unwrap() = Some((status, body.to_string()));
         self
     }
 
@@ -153,11 +170,18 @@ impl Answer {
 
     /// Answers with one call.
     pub fn call(name: &str, arguments: &Value) -> Self {
-        let call = json!([{
-            "index": 0, "id": format!("call_{name}"), "type": "function",
-            "function": {"name": name, "arguments": arguments.to_string()}
-        }]);
-        Self::acts([Act::Send(chunk(&json!({"tool_calls": call}))), Act::Send(finish("tool_calls"))])
+        Self::acts([Act::Send(call(name, arguments)), Act::Send(finish("tool_calls"))])
+    }
+
+    /// Answers with several calls of one reply.
+    pub fn calls(calls: &[(&str, Value)]) -> Self {
+        let calls = calls.iter().enumerate().map(|(at, (name, arguments))| {
+            let function = json!({"name": name, "arguments": arguments.to_string()});
+            let call =
+                json!([{"index": at, "id": format!("call_{at}"), "type": "function", "function": function}]);
+            Act::Send(chunk(&json!({"tool_calls": call})))
+        });
+        Self::acts(calls.chain([Act::Send(finish("tool_calls"))]).collect::<Vec<_>>())
     }
 
     /// Answers with an HTTP error.
@@ -202,11 +226,17 @@ fn chunk(delta: &Value) -> String {
     format!("data: {}\n\n", json!({"id": "c", "choices": [{"index": 0, "delta": delta}]}))
 }
 
+async fn models(State(room): State<Arc<Room>>, headers: HeaderMap) -> Response {
+    room.keep_key(&headers);
+    let list = room.list.lock().unwrap().clone();
+    let Some((status, body)) = list else { return std::future::pending().await };
+    (StatusCode::from_u16(status).unwrap(), body).into_response()
+}
+
 async fn complete(State(room): State<Arc<Room>>, headers: HeaderMap, body: Bytes) -> Response {
     let request: Value = serde_json::from_slice(&body).unwrap();
     let fault = fault(&request);
-    let key = headers.get(header::AUTHORIZATION).map(|key| key.to_str().unwrap().to_owned());
-    room.keys.lock().unwrap().extend(key);
+    room.keep_key(&headers);
     let answered = room.answering.map(|answering| answering(&request));
     room.requests.lock().unwrap().push(request);
     if let Some(fault) = fault {

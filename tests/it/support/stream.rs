@@ -106,6 +106,14 @@ fn parse(frame: &str) -> Option<Event> {
     Some(Event { id, name: field("event: ")?.into(), data })
 }
 
+/// Finds the events in bytes as a socket gave them, between whatever else stands there.
+pub fn events_of(raw: &str) -> Vec<Event> {
+    let frames = raw
+        .split("\n\n")
+        .filter_map(|frame| frame.split_once("\nid: ").map(|(_, rest)| format!("id: {rest}")));
+    frames.filter_map(|frame| parse(&frame)).collect()
+}
+
 /// Joins the deltas of all messages.
 pub fn text(events: &[Event]) -> String {
     let deltas = events.iter().filter(|event| event.name == "message.delta");

@@ -2,6 +2,7 @@
 //!
 //! Lock, migrate, bind the port, end what an earlier process left while the tool server starts, and only then serve.
 
+mod check;
 mod models;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -10,6 +11,7 @@ use anyhow::Context;
 use parlor_db::{DatabaseUrl, Db, FileLock, migrate};
 use tokio::net::TcpListener;
 
+pub use check::{Finding, Outcome, reach_out};
 pub use models::{models, steady};
 
 use crate::{
@@ -61,7 +63,7 @@ impl Service {
         let address = listener.local_addr().context("the port has no address")?;
         let db = Db::open(&config.storage.database, config.storage.max_connections);
         let store = Store::new(db, clock.clone());
-        let tools = Arc::new(Hub::new(vec![task_server(config, &shutdown)]));
+        let tools = Arc::new(Hub::new(vec![ToolServer::start(task_server(config), &shutdown)]));
         let runs = runs(config, models, Arc::clone(&tools), &store, clock.clone(), &shutdown);
         let left = runs.recover().await.context("runs of an earlier process could not be ended")?;
         if left > 0 {
@@ -134,19 +136,19 @@ async fn bind(settings: &config::Http) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("HOST, PORT: cannot listen on {host}:{}", settings.port))
 }
 
-fn task_server(config: &Config, shutdown: &Shutdown) -> ToolServer {
+/// Says how the task server is started.
+fn task_server(config: &Config) -> ServerSettings {
     let (program, arguments) = match &config.mcp.command {
         Some(command) => (command.program.clone(), command.arguments.iter().map(Into::into).collect()),
         None => ("/proc/self/exe".into(), vec!["mcp-server".into(), "--supervised".into()]),
     };
     let mut environment = config.mcp.environment.clone();
     environment.push(("TASKS_DATABASE_URL".into(), config.storage.tasks.expose()));
-    let settings = ServerSettings {
+    ServerSettings {
         name: TASK_SERVER.into(),
         command: ServerCommand { program, arguments, environment },
         call_limit: config.mcp.timeout,
-    };
-    ToolServer::start(settings, shutdown)
+    }
 }
 
 fn runs(

@@ -21,6 +21,7 @@ use crate::{
     clock::Clock,
     config::{self, AuthMode, ChosenBy, Config, LogFormat, ProviderName, Report, Source},
     domain::UserId,
+    http,
     telemetry::{self, Format},
 };
 
@@ -55,6 +56,8 @@ enum Command {
     Migrate,
     /// Shows every setting with its source and ends; secrets are masked.
     Check,
+    /// Prints the description of the API, OpenAPI 3.1.
+    Openapi,
     /// Prints a token of JWT_SECRET for a user, for trying.
     Token {
         /// The user it speaks for.
@@ -79,6 +82,7 @@ pub fn main(variable: impl Fn(&str) -> Option<String>) -> ExitCode {
         Command::McpServer { supervised: false } => mcp_server(Launch::Alone, variable),
         Command::Migrate => migrate(),
         Command::Check => check(),
+        Command::Openapi => openapi(),
         Command::Token { user, minutes } => token(&user, minutes),
     };
     match done {
@@ -152,6 +156,11 @@ fn check() -> Result<ExitCode, Failure> {
         println!("{name} is set, but nothing reads it.");
     }
     println!("Answers come from {} {}.", model.identity().provider, model.identity().model);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn openapi() -> Result<ExitCode, Failure> {
+    println!("{}", serde_json::to_string_pretty(&http::description()).map_err(runtime)?);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,6 +7,7 @@ mod cors;
 mod fields;
 mod guard;
 mod health;
+mod openapi;
 mod params;
 mod principal;
 mod problem;
@@ -82,6 +83,11 @@ impl std::ops::Deref for App {
 /// Lists every route that the router answers.
 pub fn routes() -> Vec<Route> {
     table().into_routes()
+}
+
+/// Describes every route, as OpenAPI 3.1.
+pub fn description() -> serde_json::Value {
+    openapi::document()
 }
 
 /// Names every route: contract, section 1.

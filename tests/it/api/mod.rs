@@ -6,6 +6,7 @@ mod chat;
 mod conversations;
 mod health;
 mod messages;
+mod openapi;
 mod problems;
 mod runs;
 mod tasks;

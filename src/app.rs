@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     config::{self, AuthMode, Config, Hosts, Origins},
     domain,
-    http::{self, Allowed, App, AppState, ForeignOrigins, HostGuard, ToolHealth},
+    http::{self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, ToolHealth},
     model::{self, Provider, ProviderSettings, Successors},
     policy::AllowAll,
     runs::{RunSettings, Runs},
@@ -242,6 +242,7 @@ fn app(
         guard: guard(&config.http, &config.auth.mode),
         auth,
         clock,
+        description: Description::make(),
         heartbeat: config.http.heartbeat,
         max_body_bytes: config.http.max_body_bytes,
     })

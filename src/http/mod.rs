@@ -4,6 +4,7 @@ mod accept_header;
 mod chat;
 mod conversations;
 mod cors;
+mod docs;
 mod fields;
 mod guard;
 mod health;
@@ -28,6 +29,7 @@ use axum::{
 };
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
+pub use docs::Description;
 pub use guard::{Allowed, ForeignOrigins, HostGuard};
 pub use health::ToolHealth;
 pub use routes::Route;
@@ -61,6 +63,8 @@ pub struct AppState {
     pub guard: HostGuard,
     /// How long a stream may be silent before it sends a comment.
     pub heartbeat: Duration,
+    /// The description of the API.
+    pub description: Description,
     /// The most bytes of a request's body.
     pub max_body_bytes: usize,
 }
@@ -96,6 +100,9 @@ fn table() -> Table {
     Table::default()
         .get("/health/live", health::live)
         .get("/health/ready", health::ready)
+        .get("/openapi.json", docs::description)
+        .get("/docs", docs::page)
+        .get("/docs/{file}", docs::file)
         .post("/api/{user_id}/chat", chat::chat)
         .get("/api/{user_id}/conversations", conversations::list)
         .post("/api/{user_id}/conversations", conversations::create)

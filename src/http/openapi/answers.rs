@@ -60,6 +60,7 @@ fn example(operation: &str, status: &str) -> Option<Value> {
         ("live", _) => json!({"status": "live"}),
         ("ready", "200") => ready("ready", ("ok", "reachable"), ("ok", "current")),
         ("ready", _) => ready("not_ready", ("down", "it does not answer"), ("down", "not known")),
+        ("openapi", _) => json!({"openapi": "3.1.0"}),
         _ => return None,
     };
     Some(example)

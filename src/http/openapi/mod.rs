@@ -10,7 +10,7 @@ mod unions;
 use serde_json::Value;
 use utoipa::OpenApi;
 
-use super::{chat, conversations, health, problem::ProblemOut, runs, tasks};
+use super::{chat, conversations, docs, health, problem::ProblemOut, runs, tasks};
 use crate::wire;
 
 /// What the handlers say of themselves.
@@ -42,6 +42,9 @@ use crate::wire;
         tasks::delete,
         health::live,
         health::ready,
+        docs::description,
+        docs::page,
+        docs::file,
     ),
     components(schemas(ProblemOut<'_>)),
     tags(
@@ -50,6 +53,7 @@ use crate::wire;
         (name = "runs", description = "Turns under way or over: read, followed, cancelled"),
         (name = "tasks", description = "The task list, for clients that show one"),
         (name = "health", description = "Whether the service lives and can work"),
+        (name = "docs", description = "This description"),
     )
 )]
 struct Handlers;

@@ -47,7 +47,12 @@ fn every_example_fits_its_schema_with_nothing_left_over() {
                 let named = media["examples"].as_object().into_iter().flat_map(|named| named.values());
                 let named = named.map(|example| &description.resolved(example)["value"]);
                 let examples: Vec<&Value> = named.chain(media.get("example")).collect();
-                assert!(!examples.is_empty(), "{} {status} {content_type} has no example", operation.id);
+                let is_of_the_page = operation.path.starts_with("/docs");
+                assert!(
+                    !examples.is_empty() || is_of_the_page,
+                    "{} {status} {content_type}: no example",
+                    operation.id
+                );
                 if content_type.ends_with("json") {
                     let place = operation.answer_schema(status, content_type);
                     faults.extend(

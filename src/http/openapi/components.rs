@@ -17,7 +17,7 @@ pub(super) fn add(document: &mut Value) {
 
 fn parameters() -> Value {
     let in_path = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "path", "required": true, "description": description, "schema": schema});
-    let in_query = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "description": description, "schema": schema});
+    let in_query = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "description": description, "schema": schema, "allowEmptyValue": true});
     let user = json!({
         "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._@:|+~=-]{0,127}$", "maxLength": 128, "examples": ["local"],
     });

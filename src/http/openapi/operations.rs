@@ -55,9 +55,7 @@ fn add_parameters(path: &str, operation: &mut Map<String, Value>) {
         names.filter(|name| *name != "file").map(|name| reference("parameters", name)).collect();
     let is_list = name(operation).starts_with("list_");
     if let Some(Value::Array(mut own)) = own {
-        for schema in own.iter_mut().filter_map(|parameter| parameter.get_mut("schema")) {
-            drop_null(schema);
-        }
+        own.iter_mut().for_each(complete_parameter);
         parameters.extend(own);
     }
     if is_list {
@@ -130,6 +128,17 @@ fn require(header: &mut Value) {
     let Some(header) = header.as_object_mut().filter(|header| !header.contains_key("$ref")) else { return };
     let is_optional = header.get_mut("schema").is_some_and(drop_null);
     header.insert("required".into(), (!is_optional).into());
+}
+
+/// Says of an own parameter what all have in common: it is there or not, and in the query an empty one is not.
+fn complete_parameter(parameter: &mut Value) {
+    if let Some(schema) = parameter.get_mut("schema") {
+        drop_null(schema);
+    }
+    let is_in_query = parameter.get("in").is_some_and(|place| place == "query");
+    if let Some(parameter) = parameter.as_object_mut().filter(|_| is_in_query) {
+        parameter.insert("allowEmptyValue".into(), true.into());
+    }
 }
 
 /// Takes null out of the types of a schema; a header or a parameter is there or not. Returns whether it was in.

@@ -109,6 +109,7 @@ fn simple_frame() -> Value {
             says what went wrong.",
         "type": "object",
         "required": ["data"],
-        "properties": {"id": false, "event": {"type": "string", "enum": ["message", "error"]}, "data": {"type": "string"}},
+        "not": {"required": ["id"]},
+        "properties": {"event": {"type": "string", "enum": ["message", "error"]}, "data": {"type": "string"}},
     })
 }

@@ -160,6 +160,24 @@ on_both! { migrations();
         }
     }
 
+    async fn an_empty_parameter_of_a_query_is_none(place: Place) {
+        let app = TestApp::start(&place).await;
+        let (description, made, mut tried) = (Description::read(), make(&app).await, 0);
+        for operation in description.operations().iter().filter(|operation| operation.method == "GET") {
+            let parameters = operation.described["parameters"].as_array().unwrap().iter();
+            for parameter in parameters.map(|parameter| description.resolved(parameter)) {
+                if parameter["in"] != "query" {
+                    continue;
+                }
+                assert_eq!(parameter["allowEmptyValue"], true, "{parameter}");
+                let path = format!("{}?{}=", made.path(operation), parameter["name"].as_str().unwrap());
+                assert_eq!(app.get(&path).await.status(), 200, "{path}");
+                tried += 1;
+            }
+        }
+        assert_eq!(tried, 2 + 4 + 5 + 1, "of conversations, messages, tasks and events");
+    }
+
     async fn the_stream_of_a_finished_run_fits_too(place: Place) {
         let (app, description) = (TestApp::start(&place).await, Description::read());
         let made = make(&app).await;

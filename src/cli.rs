@@ -4,6 +4,8 @@
 
 #![expect(clippy::print_stdout, reason = "a command line speaks to whoever typed it")]
 
+mod health;
+
 use std::{fmt::Display, process::ExitCode, time::Duration};
 
 use anyhow::Context;
@@ -58,6 +60,8 @@ enum Command {
     Check,
     /// Prints the description of the API, OpenAPI 3.1.
     Openapi,
+    /// Asks the running service whether it is ready: exit 0 if it is, else 1.
+    Health,
     /// Prints a token of JWT_SECRET for a user, for trying.
     Token {
         /// The user it speaks for.
@@ -83,6 +87,7 @@ pub fn main(variable: impl Fn(&str) -> Option<String>) -> ExitCode {
         Command::Migrate => migrate(),
         Command::Check => check(),
         Command::Openapi => openapi(),
+        Command::Health => health(),
         Command::Token { user, minutes } => token(&user, minutes),
     };
     match done {
@@ -162,6 +167,15 @@ fn check() -> Result<ExitCode, Failure> {
 fn openapi() -> Result<ExitCode, Failure> {
     println!("{}", serde_json::to_string_pretty(&http::description()).map_err(runtime)?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whoever watches a container knows exit 1 only, so that is what a configuration at fault gives too.
+fn health() -> Result<ExitCode, Failure> {
+    let (config, _) = config::read().map_err(runtime)?;
+    on_runtime(async move {
+        println!("{}", health::ask(&config.http).await?);
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn token(user: &str, minutes: u32) -> Result<ExitCode, Failure> {

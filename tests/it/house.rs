@@ -1,8 +1,10 @@
 //! What the source itself promises: who may use whom, which crate lives where, and what stands nowhere.
 
+mod deploy;
 mod paths;
 mod rooms;
 mod source;
+mod supply;
 
 use source::{File, service, workspace};
 

@@ -15,22 +15,33 @@ pub(super) fn add(document: &mut Value) {
     components.insert("securitySchemes".into(), security());
 }
 
+fn in_path(name: &str, description: &str, schema: &Value) -> Value {
+    json!({"name": name, "in": "path", "required": true, "description": description, "schema": schema})
+}
+
+/// Describes a parameter of the query. An empty one counts as absent.
+fn in_query(name: &str, description: &str, schema: &Value) -> Value {
+    json!({
+        "name": name, "in": "query", "description": description, "schema": schema, "allowEmptyValue": true,
+    })
+}
+
 fn parameters() -> Value {
-    let in_path = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "path", "required": true, "description": description, "schema": schema});
-    let in_query = |name: &str, description: &str, schema: Value| json!({"name": name, "in": "query", "description": description, "schema": schema, "allowEmptyValue": true});
     let user = json!({
         "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._@:|+~=-]{0,127}$", "maxLength": 128, "examples": ["local"],
     });
     let number = json!({"type": "integer", "format": "int64", "minimum": 1, "examples": [1]});
     let limit = json!({"type": "integer", "minimum": 1, "maximum": 100, "default": 20});
+    let conversation = reference("schemas", "ConversationId");
+    let cursor = json!({"type": "string"});
+    let sub = "Who asks: the `sub` of the token, or any name with `AUTH_MODE=none`.";
     json!({
-        "user_id": in_path("user_id", "Who asks: the `sub` of the token, or any name with `AUTH_MODE=none`.", user),
-        "conversation_id":
-            in_path("conversation_id", "The conversation.", reference("schemas", "ConversationId")),
-        "run_id": in_path("run_id", "The run.", reference("schemas", "RunId")),
-        "number": in_path("number", "The user's number of the task.", number),
-        "limit": in_query("limit", "How many there are on a page.", limit),
-        "cursor": in_query("cursor", "The `next_cursor` of the page before.", json!({"type": "string"})),
+        "user_id": in_path("user_id", sub, &user),
+        "conversation_id": in_path("conversation_id", "The conversation.", &conversation),
+        "run_id": in_path("run_id", "The run.", &reference("schemas", "RunId")),
+        "number": in_path("number", "The user's number of the task.", &number),
+        "limit": in_query("limit", "How many there are on a page.", &limit),
+        "cursor": in_query("cursor", "The `next_cursor` of the page before.", &cursor),
         "request_id": {
             "name": "X-Request-Id", "in": "header", "schema": {"type": "string"},
             "description": "An id of the client's own, kept if it is `[A-Za-z0-9_-]{1,64}`; otherwise there is a new one.",

@@ -4,6 +4,7 @@ mod conversation;
 mod crash;
 mod durable;
 mod follow;
+mod health;
 mod idempotency;
 mod provider;
 mod readers;

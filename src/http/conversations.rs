@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::{
     App,
-    fields::Fields,
+    fields::{Fields, described_optional_title, described_title},
     params::{Params, path_of},
     problem::Problem,
     query::Query,
@@ -30,8 +30,7 @@ const ID: &str = "conversation_id";
 #[serde(deny_unknown_fields)]
 #[schema(as = NewConversation)]
 struct NewConversationIn {
-    /// Without one the first message gives it.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\s][^\u0000-\u001f\u007f-\u009f]*$")]
+    #[schema(schema_with = described_optional_title)]
     title: Option<Title>,
 }
 
@@ -40,7 +39,7 @@ struct NewConversationIn {
 #[serde(deny_unknown_fields)]
 #[schema(as = ConversationEdit)]
 struct ConversationEditIn {
-    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\s][^\u0000-\u001f\u007f-\u009f]*$")]
+    #[schema(schema_with = described_title)]
     title: Title,
 }
 

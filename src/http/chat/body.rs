@@ -32,7 +32,11 @@ const METADATA_LIMITS: (usize, usize, usize) = (16, 64, 512);
 #[schema(as = NewTurn)]
 pub(super) struct ChatIn {
     /// What the user says; not blank, without NUL.
-    #[schema(min_length = 1, max_length = 32000, pattern = r"^[^\u0000]*[^\u0000\s][^\u0000]*$")]
+    #[schema(
+        min_length = 1,
+        max_length = 32000,
+        pattern = r"^[^\u0000]*[^\u0000\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000][^\u0000]*$"
+    )]
     message: String,
     /// The conversation that goes on; without it a new one begins.
     #[schema(rename = "conversation_id", nullable = true)]

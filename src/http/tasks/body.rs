@@ -4,7 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    http::{fields::Fields, problem::Problem},
+    http::{
+        fields::{Fields, described_optional_title, described_title},
+        problem::Problem,
+    },
     wire::{TaskPriority, TaskStatus},
 };
 
@@ -21,11 +24,7 @@ const STATUSES: [&str; 2] = ["pending", "completed"];
 #[serde(deny_unknown_fields)]
 #[schema(as = NewTask)]
 pub(super) struct NewTaskIn {
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\s][^\u0000-\u001f\u007f-\u009f]*$"
-    )]
+    #[schema(schema_with = described_title)]
     title: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 4000, pattern = r"^[^\u0000]*$")]
@@ -42,11 +41,7 @@ pub(super) struct NewTaskIn {
 #[schema(as = TaskEdit)]
 pub(super) struct TaskEditIn {
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\u0000-\u001f\u007f-\u009f\s][^\u0000-\u001f\u007f-\u009f]*$"
-    )]
+    #[schema(schema_with = described_optional_title)]
     title: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 4000, pattern = r"^[^\u0000]*$")]

@@ -77,4 +77,18 @@ on_both! { migrations();
             }
         }
     }
+
+    async fn white_space_around_a_title_is_described_as_it_is_read(place: Place) {
+        let (app, description) = (TestApp::start(&place).await, Description::read());
+        let longest = "ñ".repeat(200);
+        let good = ["x", "\tx y\n", "\u{85}\u{3000}x\u{a0}", &format!(" {longest}\r\n"), "x\u{200b}"];
+        let bad = ["", " \n\u{2003}", "a\tb", "\u{1c}a", "a\u{0}", &format!("{longest}ñ"), "a\u{9f}"];
+        let post = |title: &str| (json!({"title": title}), "/api/local/conversations");
+        for (title, status) in good.iter().map(|title| (title, 201)).chain(bad.iter().map(|title| (title, 422))) {
+            let (body, path) = post(title);
+            let faults = description.faults_as("NewConversation", &body);
+            assert_eq!(faults.is_empty(), status == 201, "{title:?} {faults:?}");
+            assert_eq!(app.post(path, body).await.status(), status, "{title:?}");
+        }
+    }
 }

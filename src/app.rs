@@ -2,20 +2,23 @@
 //!
 //! Lock, migrate, bind the port, end what an earlier process left while the tool server starts, and only then serve.
 
+mod models;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use parlor_db::{DatabaseUrl, Db, FileLock, migrate};
 use tokio::net::TcpListener;
 
+pub use models::{models, steady};
+
 use crate::{
     agent::{Agent, Hands, Limits, instructions::instructions},
     auth::Auth,
     clock::Clock,
     config::{self, AuthMode, Config, Hosts, Origins},
-    domain,
+    domain::Models,
     http::{self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, ToolHealth},
-    model::{self, Provider, ProviderSettings, Successors},
     policy::AllowAll,
     runs::{RunSettings, Runs},
     shutdown::Shutdown,
@@ -50,7 +53,7 @@ impl Service {
     ///
     /// # Errors
     /// What keeps it from starting, named: the lock, the database, the port.
-    pub async fn start(config: &Config, model: Arc<dyn domain::Model>, clock: Clock) -> anyhow::Result<Self> {
+    pub async fn start(config: &Config, models: Models, clock: Clock) -> anyhow::Result<Self> {
         let shutdown = Shutdown::default();
         let lock = serve_lock(&config.storage.database)?;
         migrate_all(&config.storage).await?;
@@ -59,7 +62,7 @@ impl Service {
         let db = Db::open(&config.storage.database, config.storage.max_connections);
         let store = Store::new(db, clock.clone());
         let tools = Arc::new(Hub::new(vec![task_server(config, &shutdown)]));
-        let runs = runs(config, model, Arc::clone(&tools), &store, clock.clone(), &shutdown);
+        let runs = runs(config, models, Arc::clone(&tools), &store, clock.clone(), &shutdown);
         let left = runs.recover().await.context("runs of an earlier process could not be ended")?;
         if left > 0 {
             tracing::warn!(runs = left, "runs of an earlier process were ended as interrupted");
@@ -112,43 +115,6 @@ pub async fn migrate_all(storage: &config::Storage) -> anyhow::Result<()> {
     migrate(&storage.tasks, &tasks, DATABASE_PATIENCE).await.context("TASKS_DATABASE_URL")
 }
 
-/// Makes the model that the configuration describes.
-pub fn model(settings: &config::Model) -> Result<Arc<dyn domain::Model>, model::ModelSetupError> {
-    let name = settings.choice.provider().as_str();
-    let provider = Provider::find(name).unwrap_or(Provider::Demo);
-    let (base_url, api_key, named) = match &settings.choice {
-        config::Choice::Hosted { api_key, base_url, model, .. } => {
-            (base_url.clone(), Some(api_key.clone()), model.clone())
-        }
-        config::Choice::Custom { base_url, api_key, model } => {
-            (Some(base_url.clone()), api_key.clone(), Some(model.clone()))
-        }
-        config::Choice::Demo => (None, None, None),
-    };
-    let build = |model: &str| {
-        model::build(&ProviderSettings {
-            provider,
-            base_url: base_url
-                .clone()
-                .unwrap_or_else(|| provider.default_base_url().unwrap_or_default().to_owned()),
-            api_key: api_key.clone(),
-            model: model.to_owned(),
-            connect_timeout: settings.connect_timeout,
-            first_token_timeout: settings.first_token_timeout,
-            idle_timeout: settings.idle_timeout,
-            pause_per_delta: settings.demo_pause,
-        })
-    };
-    match (named, provider.default_models()) {
-        (Some(model), _) => build(&model),
-        (None, [first, rest @ ..]) => {
-            let rest = rest.iter().map(|model| build(model)).collect::<Result<_, _>>()?;
-            Ok(Arc::new(Successors::new(build(first)?, rest)))
-        }
-        (None, []) => build(""),
-    }
-}
-
 /// Makes sure that no other service works on the same file, for as long as the lock is held.
 fn serve_lock(database: &DatabaseUrl) -> anyhow::Result<Option<FileLock>> {
     match database {
@@ -185,20 +151,19 @@ fn task_server(config: &Config, shutdown: &Shutdown) -> ToolServer {
 
 fn runs(
     config: &Config,
-    model: Arc<dyn domain::Model>,
+    models: Models,
     tools: Arc<Hub>,
     store: &Store,
     clock: Clock,
     shutdown: &Shutdown,
 ) -> Runs {
     let agent = Agent {
-        model,
         hands: Hands::new(tools, Arc::new(AllowAll)),
         instructions: instructions(&config.agent.name, config.agent.instructions.as_deref()),
         limits: Limits {
             max_turns: config.agent.max_turns as usize,
             history_tokens: config.agent.max_history_tokens,
-            first_token: config.model.first_token_timeout,
+            tells_reasoning: config.agent.tells_reasoning,
             idle: config.model.idle_timeout,
         },
     };
@@ -207,7 +172,7 @@ fn runs(
         live_log: config.run.live_log,
         idempotency: config.run.idempotency,
     };
-    Runs::new(agent, store.clone(), clock, shutdown.clone(), settings)
+    Runs::new(agent, models, store.clone(), clock, shutdown.clone(), settings)
 }
 
 /// Keeps the keys of tokens fresh until connections end.
@@ -227,7 +192,6 @@ fn app(
     tools: &Arc<Hub>,
     shutdown: &Shutdown,
 ) -> App {
-    let identity = runs.model();
     let tools = Arc::clone(tools);
     let tool_health = move || {
         let servers = tools.servers().iter();
@@ -238,7 +202,6 @@ fn app(
         store: store.clone(),
         shutdown: shutdown.clone(),
         tool_health: Box::new(tool_health),
-        model: format!("{} {}", identity.provider, identity.model),
         guard: guard(&config.http, &config.auth.mode),
         auth,
         clock,

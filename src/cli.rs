@@ -105,12 +105,12 @@ pub fn main(variable: impl Fn(&str) -> Option<String>) -> ExitCode {
 
 fn serve() -> Result<ExitCode, Failure> {
     let (config, report) = configured()?;
-    let model = app::model(&config.model).map_err(|error| Failure::Configuration(error.to_string()))?;
+    let models = app::models(&config.model).map_err(|error| Failure::Configuration(error.to_string()))?;
     log_settings(&config, &report);
     on_runtime(async move {
         let mut signals = Signals::new()?;
         let service = tokio::select! {
-            started = Service::start(&config, model, Clock::system()) => started?,
+            started = Service::start(&config, models, Clock::system()) => started?,
             () = signals.next() => return Ok(ExitCode::SUCCESS),
         };
         say_hello(&config, &service);
@@ -155,12 +155,13 @@ fn migrate() -> Result<ExitCode, Failure> {
 
 fn check() -> Result<ExitCode, Failure> {
     let (config, report) = config::read().map_err(|faults| Failure::Configuration(faults.to_string()))?;
-    let model = app::model(&config.model).map_err(|error| Failure::Configuration(error.to_string()))?;
+    let models = app::models(&config.model).map_err(|error| Failure::Configuration(error.to_string()))?;
     println!("{}", report.table());
     for name in &report.unread {
         println!("{name} is set, but nothing reads it.");
     }
-    println!("Answers come from {} {}.", model.identity().provider, model.identity().model);
+    let usual = models.usual().identity();
+    println!("Answers come from {} {}.", usual.provider, usual.model);
     Ok(ExitCode::SUCCESS)
 }
 

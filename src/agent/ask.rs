@@ -4,10 +4,11 @@ use futures_util::{StreamExt, stream::BoxStream};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::{Agent, Stop, Turn, window};
+use super::{Agent, Stop, Turn, window, window::Room};
 use crate::domain::{
-    CallId, Finish, ItemId, MESSAGE_LIMIT, ModelError, ModelErrorKind, ModelEvent, ModelRequest, NoticeCode,
-    ProviderMeta, Reply, RequestedCall, RunFailure, Tool, ToolCall, ToolChoice, cut_at, without_nul,
+    CallId, Finish, Item, ItemId, MESSAGE_LIMIT, Model, ModelError, ModelErrorKind, ModelEvent, ModelRequest,
+    NoticeCode, ProviderMeta, Reply, RequestedCall, RunFailure, Tool, ToolCall, ToolChoice, cut_at,
+    without_nul,
 };
 
 /// The most calls that one reply may hold; what goes beyond is not made.
@@ -29,48 +30,41 @@ const NO_LAST_WORD: &str = "I did what I could within the allowed number of step
 const CUT_OFF: &str = "(The reply was cut off before it began.)";
 
 /// A reply while it is being read.
-#[derive(Default)]
 struct Draft {
+    message: ItemId,
+    /// Whether any of it was told.
+    is_heard: bool,
     text: String,
     calls: Vec<RequestedCall>,
     meta: Option<Value>,
+    /// The provider that wrote it.
+    provider: String,
 }
 
 impl Agent {
     /// Asks the model once. `with_tools` says whether it may still ask for tools.
-    pub(super) async fn ask(&self, turn: &Turn<'_>, with_tools: bool) -> Result<(ItemId, Reply), Stop> {
+    pub(super) async fn ask(&self, turn: &mut Turn<'_>, with_tools: bool) -> Result<(ItemId, Reply), Stop> {
+        let cancel = turn.cancel;
         tokio::select! {
             answered = self.answer(turn, with_tools) => answered,
-            () = turn.cancel.cancelled() => Err(Stop::Cancelled),
+            () = cancel.cancelled() => Err(Stop::Cancelled),
         }
     }
 
-    async fn answer(&self, turn: &Turn<'_>, with_tools: bool) -> Result<(ItemId, Reply), Stop> {
+    async fn answer(&self, turn: &mut Turn<'_>, with_tools: bool) -> Result<(ItemId, Reply), Stop> {
         let listed = self.hands.tools(turn.principal).await;
         let tools: &[Tool] = if with_tools { &listed } else { &[] };
         self.tell_circumstances(turn, with_tools);
-        let fitting = window::fit(&turn.history, self.limits.history_tokens);
-        if fitting.len() < turn.history.len() {
-            turn.notice(NoticeCode::HistoryTrimmed);
-        }
-        let request = ModelRequest {
-            instructions: &self.instructions,
-            history: fitting,
-            tools,
-            tool_choice: turn.tool_choice,
-            conversation_id: turn.conversation_id,
-        };
-        let message = ItemId::new();
-        let mut draft = Draft::default();
-        let finish = self.read(turn, request, message, &mut draft).await?;
+        let mut draft = Draft::of(turn.model);
+        let finish = self.read_what_fits(turn, tools, &mut draft).await.map_err(|error| failed(&error))?;
         if finish == Finish::Length {
             turn.notice(NoticeCode::ReplyTruncated);
         }
         if turn.tool_choice == ToolChoice::None {
             draft.calls.clear();
         }
-        let Some(written) = draft.into_reply(tools, &finish, with_tools, self.model.identity().provider)
-        else {
+        let message = draft.message;
+        let Some(written) = draft.into_reply(tools, &finish, with_tools) else {
             return Err(failed(&ModelError::new(ModelErrorKind::MalformedReply, "an empty reply")));
         };
         if written.text_was_made_up {
@@ -88,33 +82,73 @@ impl Agent {
         }
     }
 
+    /// Asks with as much of the history as fits, and reads the reply. If that is too much for the model, it is asked once
+    /// more with less, unless nothing can be left out or a word was heard already.
+    async fn read_what_fits(
+        &self,
+        turn: &mut Turn<'_>,
+        tools: &[Tool],
+        draft: &mut Draft,
+    ) -> Result<Finish, ModelError> {
+        let room = self.room(turn, tools);
+        turn.make_room(room);
+        let fitting = window::shown(turn.history.items(), room);
+        let sent = window::tokens(&fitting);
+        let overflow = match self.read(turn, &fitting, tools, draft).await {
+            Err(error) if error.kind == ModelErrorKind::ContextOverflow && !draft.is_heard => error,
+            outcome => return outcome,
+        };
+        // A model that refuses may have said how much it takes. If it did not, or took more by its own account, half is tried.
+        let known = self.room(turn, tools);
+        let room = if known.is_less_than(sent) { known } else { Room::half_of(sent) };
+        turn.make_room(room);
+        let fitting = window::shown(turn.history.items(), room);
+        if window::tokens(&fitting) >= sent {
+            return Err(overflow);
+        }
+        tracing::warn!(
+            error = &overflow as &dyn std::error::Error,
+            "the model was sent too much and is asked once more with less"
+        );
+        *draft = Draft::of(turn.model);
+        self.read(turn, &fitting, tools, draft).await
+    }
+
+    fn room(&self, turn: &Turn<'_>, tools: &[Tool]) -> Room {
+        Room::beside(&self.instructions, tools, self.limits.history_tokens, turn.model.context_window())
+    }
+
     /// Reads the stream to its end. What was read so far stays in the draft, whatever happens.
     async fn read(
         &self,
         turn: &Turn<'_>,
-        request: ModelRequest<'_>,
-        message: ItemId,
+        history: &[Item],
+        tools: &[Tool],
         draft: &mut Draft,
-    ) -> Result<Finish, Stop> {
-        let mut limit = self.limits.first_token;
-        let asked = self.model.identity();
-        let mut stream = match timeout(limit, self.model.stream(request)).await {
-            Ok(opened) => opened.map_err(|error| failed(&error))?,
-            Err(_elapsed) => return Err(too_late("no answer")),
+    ) -> Result<Finish, ModelError> {
+        let request = ModelRequest {
+            instructions: &self.instructions,
+            history,
+            tools,
+            tool_choice: turn.tool_choice,
+            conversation_id: turn.conversation_id,
         };
-        if self.model.identity() != asked {
-            turn.notice(NoticeCode::ModelFallback);
-        }
+        let mut stream = turn.model.stream(request).await?;
         loop {
-            let event = next_event(&mut stream, limit).await?;
-            limit = self.limits.idle;
-            match event {
+            match next_event(&mut stream, self.limits.idle).await? {
+                ModelEvent::Replaced { by, notice } => {
+                    turn.notice(notice);
+                    draft.provider = by.provider;
+                }
+                ModelEvent::Reasoning(text) if self.limits.tells_reasoning => {
+                    draft.is_heard = true;
+                    turn.scribe.reasoning(draft.message, &text);
+                }
+                ModelEvent::Alive | ModelEvent::Reasoning(_) => {}
                 ModelEvent::Text(text) => {
                     let text = without_nul(text);
-                    let room = MESSAGE_LIMIT - draft.text.len();
-                    let fits = cut_at(&text, room);
-                    draft.text.push_str(fits);
-                    turn.scribe.delta(message, fits);
+                    let fits = draft.add(&text);
+                    turn.scribe.delta(draft.message, fits);
                     if fits.len() < text.len() {
                         return Ok(Finish::Length);
                     }
@@ -131,19 +165,12 @@ impl Agent {
 async fn next_event(
     stream: &mut BoxStream<'static, Result<ModelEvent, ModelError>>,
     limit: std::time::Duration,
-) -> Result<ModelEvent, Stop> {
+) -> Result<ModelEvent, ModelError> {
     match timeout(limit, stream.next()).await {
-        Ok(Some(Ok(event))) => Ok(event),
-        Ok(Some(Err(error))) => Err(failed(&error)),
-        Ok(None) => {
-            Err(failed(&ModelError::new(ModelErrorKind::StreamLost, "the stream ended without a finish")))
-        }
-        Err(_elapsed) => Err(too_late("silence in the middle of the answer")),
+        Ok(Some(event)) => event,
+        Ok(None) => Err(ModelError::new(ModelErrorKind::StreamLost, "the stream ended without a finish")),
+        Err(_elapsed) => Err(ModelError::new(ModelErrorKind::Timeout, "silence in the middle of the answer")),
     }
-}
-
-fn too_late(what: &str) -> Stop {
-    failed(&ModelError::new(ModelErrorKind::Timeout, what))
 }
 
 /// Turns a model's failure into the run's; its detail goes to the log, and nowhere else.
@@ -158,17 +185,31 @@ struct Written {
 }
 
 impl Draft {
+    fn of(model: &dyn Model) -> Self {
+        let provider = model.identity().provider;
+        Self {
+            message: ItemId::new(),
+            is_heard: false,
+            text: String::new(),
+            calls: Vec::new(),
+            meta: None,
+            provider,
+        }
+    }
+
+    /// Adds a piece of text as far as there is room for it, and returns what was added.
+    fn add<'t>(&mut self, text: &'t str) -> &'t str {
+        let fits = cut_at(text, MESSAGE_LIMIT - self.text.len());
+        self.is_heard = true;
+        self.text.push_str(fits);
+        fits
+    }
+
     /// Makes the reply, or nothing if the model said nothing although it might have.
-    fn into_reply(
-        self,
-        tools: &[Tool],
-        finish: &Finish,
-        with_tools: bool,
-        provider: String,
-    ) -> Option<Written> {
+    fn into_reply(self, tools: &[Tool], finish: &Finish, with_tools: bool) -> Option<Written> {
         let incomplete = *finish == Finish::Length;
         let calls = if incomplete || !with_tools { Vec::new() } else { resolve(self.calls, tools) };
-        let provider_meta = self.meta.map(|data| ProviderMeta { provider, data });
+        let provider_meta = self.meta.map(|data| ProviderMeta { provider: self.provider, data });
         let stand_in = match (self.text.is_empty() && calls.is_empty(), incomplete, with_tools) {
             (false, _, _) => None,
             (true, true, _) => Some(CUT_OFF),
@@ -244,11 +285,18 @@ mod tests {
     }
 
     fn draft(text: &str, calls: Vec<RequestedCall>) -> Draft {
-        Draft { text: text.into(), calls, meta: None }
+        Draft {
+            message: ItemId::new(),
+            is_heard: false,
+            text: text.into(),
+            calls,
+            meta: None,
+            provider: String::new(),
+        }
     }
 
     fn written(draft: Draft, finish: &Finish, with_tools: bool) -> Option<Reply> {
-        draft.into_reply(&[], finish, with_tools, "demo".into()).map(|written| written.reply)
+        draft.into_reply(&[], finish, with_tools).map(|written| written.reply)
     }
 
     #[test]

@@ -4,13 +4,16 @@
 
 mod ask;
 mod hands;
+mod history;
 pub mod instructions;
 pub mod window;
 
 use std::{sync::Arc, time::Duration};
 
 pub use hands::Hands;
+pub use history::History;
 use tokio_util::sync::CancellationToken;
+use window::Room;
 
 use crate::domain::{
     ConversationId, Item, ItemId, Model, Next, NoticeCode, Principal, Reply, RunFailure, Scribe, ScribeError,
@@ -19,8 +22,6 @@ use crate::domain::{
 
 /// An agent, ready for any conversation of any user.
 pub struct Agent {
-    /// The model that it asks.
-    pub model: Arc<dyn Model>,
     /// What it does things with.
     pub hands: Hands,
     /// The constant instructions.
@@ -34,11 +35,11 @@ pub struct Agent {
 pub struct Limits {
     /// How often the model may ask for tools after one message of the user.
     pub max_turns: usize,
-    /// How many tokens of history are sent, by our estimate.
+    /// How many tokens a request has at most, by our estimate: instructions, tools and history.
     pub history_tokens: usize,
-    /// How long the model may take until its first sign of life.
-    pub first_token: Duration,
-    /// How long the model may be silent after that.
+    /// Whether listeners hear what the model thinks before it speaks.
+    pub tells_reasoning: bool,
+    /// How long the model may be silent once its reply has begun. Until then it has limits of its own.
     pub idle: Duration,
 }
 
@@ -46,10 +47,12 @@ pub struct Limits {
 pub struct Turn<'a> {
     /// On whose behalf it acts.
     pub principal: &'a Principal,
+    /// The model that is asked.
+    pub model: &'a dyn Model,
     /// The conversation.
     pub conversation_id: ConversationId,
-    /// Its history, oldest first, the user's message last.
-    pub history: Vec<Item>,
+    /// Its history, as far as it may be shown, the user's message last.
+    pub history: History,
     /// Whether the model's first reply may, must or must not call a tool.
     pub tool_choice: ToolChoice,
     /// Cancelled when the user wants no more.
@@ -78,9 +81,9 @@ impl Agent {
             if turn.cancel.is_cancelled() {
                 return Err(Stop::Cancelled);
             }
-            match next(&turn.history, self.limits.max_turns) {
+            match next(turn.history.items(), self.limits.max_turns) {
                 Next::AskModel { tools } => {
-                    let (message, reply) = self.ask(&turn, tools).await?;
+                    let (message, reply) = self.ask(&mut turn, tools).await?;
                     turn.tool_choice = ToolChoice::Auto;
                     if reply.calls.is_empty() {
                         last = Some((message, reply.clone()));
@@ -116,5 +119,15 @@ impl From<ScribeError> for Stop {
 impl Turn<'_> {
     fn notice(&self, code: NoticeCode) {
         self.scribe.notice(code);
+    }
+
+    /// Leaves the oldest turns out if there is too much. The next turns begin at the same place, and the user is told now
+    /// and not again until more is left out.
+    fn make_room(&mut self, room: Room) {
+        let count = window::left_out(self.history.items(), room);
+        if count > 0 {
+            self.scribe.context_starts(self.history.leave_out(count));
+            self.notice(NoticeCode::HistoryTrimmed);
+        }
     }
 }

@@ -17,8 +17,10 @@ pub struct Agent {
     pub instructions: Option<String>,
     /// How often the model may be asked with tools in one turn.
     pub max_turns: u32,
-    /// The longest history that the model is shown, in tokens.
+    /// The longest request to a model, in tokens by our estimate: instructions, tools and history.
     pub max_history_tokens: usize,
+    /// Whether listeners hear what the model thinks before it speaks.
+    pub tells_reasoning: bool,
 }
 
 impl Agent {
@@ -27,6 +29,7 @@ impl Agent {
             name: reader.text_or("AGENT_NAME", Shown::Plain(NAME.into())).unwrap_or_else(|| NAME.into()),
             instructions: read_instructions(reader),
             max_turns: reader.number("MAX_TURNS", 10, 1..=100),
+            tells_reasoning: reader.flag("REASONING_DELTAS"),
             max_history_tokens: reader.number("MAX_HISTORY_TOKENS", 24_000, 1..=10_000_000),
         }
     }

@@ -3,6 +3,7 @@
 //! This is the only room that reads the environment. Each file holds the settings of one room and knows their
 //! names, defaults and limits; `reader` knows how a value is read, `source` where it comes from.
 
+mod accounts;
 mod address;
 mod agent;
 mod app_env;

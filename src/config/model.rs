@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::{
-    address::parse_base_url,
+    accounts::Accounts,
     fault::Fault,
     provider::{Hosted, ProviderName},
     reader::Reader,
@@ -18,6 +18,16 @@ use super::{
 pub struct Model {
     /// Who answers.
     pub choice: Choice,
+    /// What else clients may ask for.
+    pub allowed: Vec<Choice>,
+    /// Who answers if the first one fails, in their order.
+    pub fallbacks: Vec<Choice>,
+    /// What the operator knows better of where providers differ, as it stands.
+    pub quirks: Option<String>,
+    /// The prices of models, each as it stands.
+    pub prices: Vec<String>,
+    /// How often a call that failed before its first word is made again.
+    pub retries: u32,
     /// What made the choice, for the log.
     pub chosen_by: ChosenBy,
     /// The limit for reaching the provider.
@@ -52,6 +62,10 @@ pub enum Choice {
         api_key: Option<SecretString>,
         /// The model to ask for.
         model: String,
+        /// Headers that go with each request, as they stand; they may hold a key.
+        headers: Option<SecretString>,
+        /// Fields of each request's body, as they stand.
+        body: Option<String>,
     },
     /// The built-in demo.
     Demo,
@@ -83,15 +97,17 @@ pub enum ChosenBy {
 
 impl Model {
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let (choice, chosen_by) = read_choice(reader);
-        for name in ["LLM_ALLOWED_MODELS", "LLM_FALLBACKS"] {
-            if reader.text(name).is_some() {
-                reader.fault(Fault::not_available(name));
-            }
-        }
+        let name = reader.text("LLM_PROVIDER");
+        let accounts = Accounts::read(reader);
+        let (choice, chosen_by) = read_choice(reader, name, &accounts);
         Self {
             choice,
             chosen_by,
+            allowed: read_list(reader, "LLM_ALLOWED_MODELS", &accounts),
+            fallbacks: read_list(reader, "LLM_FALLBACKS", &accounts),
+            quirks: reader.text("LLM_QUIRKS"),
+            prices: reader.list("LLM_PRICES"),
+            retries: reader.number("LLM_RETRIES", 2, 0..=5),
             connect_timeout: reader.seconds("LLM_CONNECT_TIMEOUT", 5),
             first_token_timeout: reader.seconds("LLM_FIRST_TOKEN_TIMEOUT", 60),
             idle_timeout: reader.seconds("LLM_IDLE_TIMEOUT", 60),
@@ -100,62 +116,46 @@ impl Model {
     }
 }
 
-/// What is set for one provider, chosen or not.
-struct Account {
-    api_key: Option<SecretString>,
-    base_url: Option<String>,
-    model: Option<String>,
-}
-
-impl Account {
-    fn read(reader: &mut Reader<'_>, provider: Hosted) -> Self {
-        Self {
-            api_key: reader.secret(provider.key_variable()),
-            model: reader.text(provider.model_variable()),
-            base_url: read_base_url(reader, provider.base_url_variable()),
-        }
-    }
-
-    fn of_custom(reader: &mut Reader<'_>) -> Self {
-        Self {
-            base_url: read_base_url(reader, "LLM_BASE_URL"),
-            api_key: reader.secret("LLM_API_KEY"),
-            model: reader.text("LLM_MODEL"),
-        }
-    }
-}
-
-/// Reads all providers, chosen or not, so that a mistake in one that waits for its day shows today.
-fn read_choice(reader: &mut Reader<'_>) -> (Choice, ChosenBy) {
-    let name = reader.text("LLM_PROVIDER");
-    let accounts = Hosted::ALL.map(|provider| Account::read(reader, provider));
-    let custom = Account::of_custom(reader);
+/// Reads who answers.
+fn read_choice(reader: &mut Reader<'_>, name: Option<String>, accounts: &Accounts) -> (Choice, ChosenBy) {
     let (provider, chosen_by) = match name {
         Some(name) => (find_provider(reader, &name), ChosenBy::Name),
-        None => {
-            let mut keyed =
-                Hosted::ALL.into_iter().zip(&accounts).filter(|(_, account)| account.api_key.is_some());
-            resolve(keyed.next().map(|(provider, _)| provider), custom.base_url.as_deref())
-        }
+        None => resolve(accounts.first_with_key(), accounts.has_address()),
     };
-    let [openai, gemini, groq, openrouter] = accounts;
-    let choice = match provider {
-        ProviderName::Openai => choose_hosted(reader, Hosted::Openai, openai),
-        ProviderName::Gemini => choose_hosted(reader, Hosted::Gemini, gemini),
-        ProviderName::Groq => choose_hosted(reader, Hosted::Groq, groq),
-        ProviderName::Openrouter => choose_hosted(reader, Hosted::Openrouter, openrouter),
-        ProviderName::Custom => choose_custom(reader, custom, chosen_by),
-        ProviderName::Demo => Choice::Demo,
+    let when = match chosen_by {
+        ChosenBy::BaseUrl => "LLM_BASE_URL is set".to_owned(),
+        ChosenBy::Name | ChosenBy::Key | ChosenBy::Nothing => format!("LLM_PROVIDER={provider}"),
     };
-    (choice, chosen_by)
+    (accounts.choose(reader, provider, None, &when), chosen_by)
+}
+
+/// Reads a list of models, each as `provider/model`.
+fn read_list(reader: &mut Reader<'_>, name: &str, accounts: &Accounts) -> Vec<Choice> {
+    let mut choices = Vec::new();
+    for entry in reader.list(name) {
+        let parts = entry.split_once('/').filter(|(_, model)| !model.trim().is_empty());
+        let Some((provider, model)) =
+            parts.and_then(|(provider, model)| Some((ProviderName::find(provider.trim())?, model.trim())))
+        else {
+            reader.fault(Fault::value(name, "a list of models such as openai/gpt-4o-mini", &entry));
+            continue;
+        };
+        choices.push(accounts.choose(
+            reader,
+            provider,
+            Some(model.into()),
+            &format!("{name} names {provider}"),
+        ));
+    }
+    choices
 }
 
 /// Picks the provider where nothing names one: the first with a key, else an address, else the demo.
-fn resolve(first_with_key: Option<Hosted>, base_url: Option<&str>) -> (ProviderName, ChosenBy) {
-    match (first_with_key, base_url) {
+fn resolve(first_with_key: Option<Hosted>, has_address: bool) -> (ProviderName, ChosenBy) {
+    match (first_with_key, has_address) {
         (Some(provider), _) => (provider.into(), ChosenBy::Key),
-        (None, Some(_)) => (ProviderName::Custom, ChosenBy::BaseUrl),
-        (None, None) => (ProviderName::Demo, ChosenBy::Nothing),
+        (None, true) => (ProviderName::Custom, ChosenBy::BaseUrl),
+        (None, false) => (ProviderName::Demo, ChosenBy::Nothing),
     }
 }
 
@@ -167,52 +167,14 @@ fn find_provider(reader: &mut Reader<'_>, name: &str) -> ProviderName {
     })
 }
 
-fn choose_hosted(reader: &mut Reader<'_>, provider: Hosted, account: Account) -> Choice {
-    let Account { api_key, base_url, model } = account;
-    let Some(api_key) = api_key else {
-        let name = ProviderName::from(provider).as_str();
-        reader.fault(Fault::missing(provider.key_variable(), format!("LLM_PROVIDER={name}")));
-        return Choice::Demo;
-    };
-    Choice::Hosted { provider, api_key, base_url, model }
-}
-
-fn choose_custom(reader: &mut Reader<'_>, account: Account, chosen_by: ChosenBy) -> Choice {
-    let when = match chosen_by {
-        ChosenBy::BaseUrl => "LLM_BASE_URL is set",
-        ChosenBy::Name | ChosenBy::Key | ChosenBy::Nothing => "LLM_PROVIDER=custom",
-    };
-    if account.base_url.is_none() {
-        reader.fault(Fault::missing("LLM_BASE_URL", when));
-    }
-    if account.model.is_none() {
-        reader.fault(Fault::missing("LLM_MODEL", when));
-    }
-    match account {
-        Account { base_url: Some(base_url), model: Some(model), api_key } => {
-            Choice::Custom { base_url, api_key, model }
-        }
-        Account { base_url: None, .. } | Account { model: None, .. } => Choice::Demo,
-    }
-}
-
-/// Reads a base URL. A faulty one counts as set, so that one mistake is one fault.
-fn read_base_url(reader: &mut Reader<'_>, name: &str) -> Option<String> {
-    let text = reader.text(name)?;
-    Some(parse_base_url(&text).unwrap_or_else(|error| {
-        reader.fault(Fault::unusable(name, error));
-        text
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_key_wins_over_an_address_and_an_address_over_the_demo() {
-        assert_eq!(resolve(Some(Hosted::Groq), Some("http://h")), (ProviderName::Groq, ChosenBy::Key));
-        assert_eq!(resolve(None, Some("http://h")), (ProviderName::Custom, ChosenBy::BaseUrl));
-        assert_eq!(resolve(None, None), (ProviderName::Demo, ChosenBy::Nothing));
+        assert_eq!(resolve(Some(Hosted::Groq), true), (ProviderName::Groq, ChosenBy::Key));
+        assert_eq!(resolve(None, true), (ProviderName::Custom, ChosenBy::BaseUrl));
+        assert_eq!(resolve(None, false), (ProviderName::Demo, ChosenBy::Nothing));
     }
 }

@@ -103,7 +103,12 @@ fn a_rule_that_is_broken_names_the_variable_to_change() {
             "GROQ_BASE_URL=https://ada:pw@h",
             "GROQ_BASE_URL: must not hold a user or password; a key has its own setting",
         ),
-        ("LLM_FALLBACKS=groq", "LLM_FALLBACKS: is not available in this version; leave it unset"),
+        (
+            "LLM_FALLBACKS=groq",
+            "LLM_FALLBACKS: must be a list of models such as openai/gpt-4o-mini, not \"groq\"",
+        ),
+        ("LLM_FALLBACKS=groq/llama", "GROQ_API_KEY required when LLM_FALLBACKS names groq"),
+        ("LLM_ALLOWED_MODELS=custom/llama", "LLM_BASE_URL required when LLM_ALLOWED_MODELS names custom"),
         ("MCP_CONFIG=mcp.json", "MCP_CONFIG: is not available in this version; leave it unset"),
         ("MCP_SERVER_COMMAND=none", "MCP_SERVER_COMMAND: the program `none` does not exist or cannot be run"),
         ("AUTH_MODE=oidc", "AUTH_MODE: must be none or jwt, not \"oidc\""),

@@ -29,6 +29,13 @@ pub enum Event {
         /// The piece.
         delta: String,
     },
+    /// A piece of what the model thinks before it speaks. Not stored, and no part of any message.
+    ReasoningDelta {
+        /// The message that is being thought about.
+        message_id: ItemId,
+        /// The piece.
+        delta: String,
+    },
     /// A message is whole, or cut short for good, and stored. It stands over all deltas.
     MessageCompleted {
         /// The message.
@@ -86,6 +93,8 @@ pub struct Notice {
 pub enum NoticeCode {
     /// No model is configured; the built-in demo answers.
     DemoMode,
+    /// The provider does not answer; another one does.
+    ProviderFallback,
     /// The provider has the default model no more; its successor answers.
     ModelFallback,
     /// The reply hit a length limit.
@@ -94,14 +103,15 @@ pub enum NoticeCode {
     MaxTurnsReached,
     /// A tool server is down; its tools were left out.
     ToolsUnavailable,
-    /// Older turns did not fit and were left out.
+    /// Older turns did not fit and were left out. Told in the turn that leaves them out, not in those after it.
     HistoryTrimmed,
 }
 
 impl NoticeCode {
     /// Every code, for tables.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::DemoMode,
+        Self::ProviderFallback,
         Self::ModelFallback,
         Self::ReplyTruncated,
         Self::MaxTurnsReached,
@@ -113,6 +123,7 @@ impl NoticeCode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DemoMode => "demo_mode",
+            Self::ProviderFallback => "provider_fallback",
             Self::ModelFallback => "model_fallback",
             Self::ReplyTruncated => "reply_truncated",
             Self::MaxTurnsReached => "max_turns_reached",
@@ -127,6 +138,7 @@ impl NoticeCode {
             Self::DemoMode => {
                 "No model is configured: the built-in demo answers. Set LLM_PROVIDER and a key to talk to a model."
             }
+            Self::ProviderFallback => "The usual AI service does not answer; another one does.",
             Self::ModelFallback => "The usual model is no longer offered; its successor answers.",
             Self::ReplyTruncated => "The reply hit a length limit and was cut short.",
             Self::MaxTurnsReached => "The model reached its limit of steps and was asked to sum up.",

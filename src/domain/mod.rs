@@ -10,6 +10,7 @@ mod gate;
 mod ids;
 mod item;
 mod model;
+mod models;
 mod next;
 mod run;
 mod scribe;
@@ -28,10 +29,11 @@ pub use model::{
     Finish, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest, RequestedCall,
     ToolChoice,
 };
+pub use models::{Models, NoSuchModel};
 pub use next::{Next, next};
 pub use run::{Run, RunStatus, Usage};
 pub use scribe::{Scribe, ScribeError};
-pub use text::{MESSAGE_LIMIT, RESULT_LIMIT, cut_at, without_nul};
+pub use text::{MESSAGE_LIMIT, RESULT_LIMIT, SHOWN_RESULT_LIMIT, cut_at, shortened, without_nul};
 pub use tool::{Tool, ToolError, ToolHost, ToolOutput, ToolSchema, ToolSchemaError};
 pub use user::{Principal, UserId, UserIdError};
 

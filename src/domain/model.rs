@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 
-use super::{BoxError, ConversationId, Item, RunFailure, Tool, Usage};
+use super::{BoxError, ConversationId, Item, NoticeCode, RunFailure, Tool, Usage};
 
 /// Which model answers, as clients and the log see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,13 +47,24 @@ pub enum ToolChoice {
 /// A piece of a reply. A whole reply is any number of these with `Finished` as the last.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ModelEvent {
+    /// Another model answers than the one that was asked. Comes before all else.
+    Replaced {
+        /// The one that answers.
+        by: ModelIdentity,
+        /// What users are told about it.
+        notice: NoticeCode,
+    },
+    /// The model is at work; there is nothing to tell yet.
+    Alive,
     /// A piece of text; never empty.
     Text(String),
+    /// A piece of what the model thinks before it speaks; never empty, and never part of the text.
+    Reasoning(String),
     /// A whole call. Sent only once the reply is known to be whole.
     Call(RequestedCall),
     /// What the provider wants back with this reply, opaque.
     Meta(Value),
-    /// What the reply cost; the last one counts.
+    /// What one call cost. A reply that took several attempts has several.
     Usage(Usage),
     /// The reply is whole. Nothing follows.
     Finished(Finish),
@@ -118,6 +129,8 @@ pub struct ModelError {
     pub detail: String,
     /// How long the provider asks to wait.
     pub retry_after: Option<Duration>,
+    /// How many tokens a request may have, where it had too many and the provider says so.
+    pub context_limit: Option<usize>,
     /// The error below, if there is one.
     #[source]
     pub source: Option<BoxError>,
@@ -126,7 +139,7 @@ pub struct ModelError {
 impl ModelError {
     /// Makes an error without an error below it.
     pub fn new(kind: ModelErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), retry_after: None, source: None }
+        Self { kind, detail: detail.into(), retry_after: None, context_limit: None, source: None }
     }
 }
 
@@ -153,6 +166,16 @@ impl From<ModelErrorKind> for RunFailure {
 pub trait Model: Send + Sync {
     /// Tells which model it is.
     fn identity(&self) -> ModelIdentity;
+
+    /// Tells how many tokens a request and its reply may have together, where that is known by now.
+    fn context_window(&self) -> Option<usize> {
+        None
+    }
+
+    /// Tells how long it will refuse every request, because too many have failed. Nothing means that it may be asked.
+    fn closed_for(&self) -> Option<Duration> {
+        None
+    }
 
     /// Asks for a reply. The stream ends after `Finished` or an error; dropping it ends the provider's work.
     async fn stream(

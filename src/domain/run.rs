@@ -105,11 +105,18 @@ pub struct Usage {
     pub model_calls: u64,
     /// Whether any of it is our estimate, because the provider said nothing.
     pub estimated: bool,
+    /// What it cost, in millionths of a US dollar; nothing if the price of any of the calls is not known.
+    pub cost_micros: Option<u64>,
 }
 
 impl Usage {
     /// Adds what another call cost.
     pub fn add(&mut self, other: Self) {
+        self.cost_micros = match (self.model_calls, self.cost_micros, other.cost_micros) {
+            (0, _, cost) => cost,
+            (_, Some(cost), Some(more)) => Some(cost.saturating_add(more)),
+            (_, None, _) | (_, _, None) => None,
+        };
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
         self.total_tokens = self.total_tokens.saturating_add(other.total_tokens);
@@ -117,5 +124,32 @@ impl Usage {
         self.reasoning_tokens = self.reasoning_tokens.saturating_add(other.reasoning_tokens);
         self.model_calls = self.model_calls.saturating_add(other.model_calls);
         self.estimated |= other.estimated;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(cost_micros: Option<u64>) -> Usage {
+        Usage {
+            input_tokens: 7,
+            output_tokens: 3,
+            total_tokens: 10,
+            model_calls: 1,
+            cost_micros,
+            ..Usage::default()
+        }
+    }
+
+    #[test]
+    fn calls_add_up_and_one_of_unknown_price_makes_the_sum_unknown() {
+        let mut usage = Usage::default();
+        usage.add(call(Some(5)));
+        usage.add(call(Some(6)));
+        assert_eq!((usage.total_tokens, usage.model_calls, usage.cost_micros), (20, 2, Some(11)));
+        usage.add(call(None));
+        usage.add(call(Some(1)));
+        assert_eq!((usage.model_calls, usage.cost_micros), (4, None));
     }
 }

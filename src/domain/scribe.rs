@@ -21,8 +21,15 @@ pub trait Scribe: Send + Sync {
     /// Tells listeners a piece of text. Never waits and stores nothing.
     fn delta(&self, message: ItemId, text: &str);
 
+    /// Tells listeners a piece of what the model thinks. Never waits and stores nothing.
+    fn reasoning(&self, message: ItemId, text: &str);
+
     /// Tells listeners something worth knowing. Never waits and stores nothing.
     fn notice(&self, code: NoticeCode);
+
+    /// Remembers from which position on the model is shown the conversation. Never waits; it is safe once the run has ended,
+    /// and if it gets lost the same is found out again.
+    fn context_starts(&self, position: i64);
 
     /// Counts what a model call cost.
     fn spent(&self, usage: Usage);

@@ -1,4 +1,6 @@
-//! Limits on text that a model or a tool produces, and the two ways of bringing text within them.
+//! Limits on text that a model or a tool produces, and the ways of bringing text within them.
+
+use std::borrow::Cow;
 
 /// The most text one message of the model may hold, in bytes.
 pub const MESSAGE_LIMIT: usize = 1024 * 1024;
@@ -6,9 +8,26 @@ pub const MESSAGE_LIMIT: usize = 1024 * 1024;
 /// The most a stored tool result may hold, in bytes.
 pub const RESULT_LIMIT: usize = 64 * 1024;
 
+/// The most of a tool result that the model reads, in bytes.
+pub const SHOWN_RESULT_LIMIT: usize = 8 * 1024;
+
 /// Returns the longest prefix of at most `limit` bytes that ends between two characters.
 pub fn cut_at(text: &str, limit: usize) -> &str {
     text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
+}
+
+/// Shortens a text to at most `limit` bytes: its head and its tail stay, and between them a marker says how much is left
+/// out. The marker stays however small the limit is. The same text and limit give the same bytes.
+pub fn shortened(text: &str, limit: usize) -> Cow<'_, str> {
+    let all = text.len();
+    if all <= limit {
+        return Cow::Borrowed(text);
+    }
+    let marker = |left_out: usize| format!("\n[cut: {left_out} of {all} bytes are left out here]\n");
+    let kept = limit.saturating_sub(marker(all).len());
+    let head = cut_at(text, kept - kept / 3);
+    let tail = text.get(text.ceil_char_boundary(all - kept / 3)..).unwrap_or_default();
+    Cow::Owned([head, &marker(all - head.len() - tail.len()), tail].concat())
 }
 
 /// Replaces NUL, which Postgres cannot store, by U+FFFD.
@@ -25,6 +44,17 @@ mod tests {
         assert_eq!(cut_at("añb", 2), "a");
         assert_eq!(cut_at("añb", 3), "añ");
         assert_eq!(cut_at("añb", 99), "añb");
+    }
+
+    #[test]
+    fn a_shortened_text_keeps_its_head_and_its_tail_and_says_what_is_missing() {
+        let text = format!("head{}tail", "ñ".repeat(500));
+        let short = shortened(&text, 100);
+        let (head, tail) = ("head".to_owned() + &"ñ".repeat(16), "ñ".repeat(7) + "tail");
+        assert_eq!(short, format!("{head}\n[cut: 954 of 1008 bytes are left out here]\n{tail}"));
+        assert!(short.len() <= 100);
+        assert_eq!(shortened(&text, 0), "\n[cut: 1008 of 1008 bytes are left out here]\n");
+        assert_eq!(shortened(&text, text.len()), text);
     }
 
     #[test]

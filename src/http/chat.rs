@@ -91,7 +91,6 @@ pub(super) async fn chat(
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
     let body = ChatIn::parse(fields)?;
-    body.check_model(&app)?;
     let format = body.format(&headers);
     let is_simple = query.choice("format", &["text"])?.is_some();
     let started = app.runs.start(body.into_turn(principal.clone(), key)).await?;

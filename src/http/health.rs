@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::App;
-use crate::store::StoreError;
+use crate::{domain::Models, store::StoreError};
 
 /// How long the database may take to say that it is there.
 const DATABASE_LIMIT: Duration = Duration::from_secs(2);
@@ -86,13 +86,25 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyOut>
             if server.is_up { Part::new("ok", "up") } else { Part::new("down", "it is being started again") };
         parts.insert(format!("mcp:{}", server.name), part);
     }
-    parts.insert("model".into(), Part::new("ok", &app.model));
+    let model = model_part(app.runs.models());
+    is_degraded |= model.status != "ok";
+    parts.insert("model".into(), model);
     let (code, status) = match (is_broken || app.shutdown.is_draining(), is_degraded) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
         (false, true) => (StatusCode::OK, "degraded"),
         (false, false) => (StatusCode::OK, "ready"),
     };
     (code, Json(ReadyOut { status, parts }))
+}
+
+/// Says which model answers, and whether too many of its latest calls have failed.
+fn model_part(models: &Models) -> Part {
+    let identity = models.usual().identity();
+    let name = format!("{} {}", identity.provider, identity.model);
+    match models.usual().closed_for() {
+        None => Part::new("ok", &name),
+        Some(_) => Part::new("down", &format!("{name}: too many of the latest calls failed")),
+    }
 }
 
 fn database_parts(current: Option<&Result<bool, StoreError>>) -> BTreeMap<String, Part> {

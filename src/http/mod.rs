@@ -53,8 +53,6 @@ pub struct AppState {
     pub shutdown: Shutdown,
     /// How the tool servers are, by name.
     pub tool_health: Box<dyn Fn() -> Vec<ToolHealth> + Send + Sync>,
-    /// Which model answers, for the ready route.
-    pub model: String,
     /// How the service knows who asks.
     pub auth: Auth,
     /// The time of day.

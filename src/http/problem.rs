@@ -3,7 +3,7 @@
 
 mod body;
 
-use std::any::Any;
+use std::{any::Any, time::Duration};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -15,7 +15,7 @@ pub(super) use body::{FieldFault, ProblemOut};
 use super::request_line::RequestScope;
 use crate::{
     auth::Refusal,
-    domain::{ConversationId, RunFailure, RunId},
+    domain::{ConversationId, NoSuchModel, RunFailure, RunId},
     runs::{StartError, TaskCallError},
     store::StoreError,
 };
@@ -60,6 +60,8 @@ pub enum Problem {
     StorageUnavailable(#[source] StoreError),
     #[error("the task list is temporarily unavailable")]
     ToolsUnavailable,
+    #[error("AI service temporarily unavailable. Please try again.")]
+    ModelUnavailable { retry_after: Duration },
     #[error("the service is shutting down")]
     ShuttingDown,
     #[error("something went wrong on our side")]
@@ -102,12 +104,19 @@ impl Problem {
             Self::ToolsUnavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "tools_unavailable", "Tools unavailable")
             }
+            Self::ModelUnavailable { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "model_unavailable", "Model unavailable")
+            }
             Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "Shutting down"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         }
     }
 
+    /// Says when to come back, in whole seconds.
     fn retry_after(&self) -> Option<u64> {
+        if let Self::ModelUnavailable { retry_after } = self {
+            return Some(retry_after.as_secs() + 1);
+        }
         let (status, _, _) = self.row();
         (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_SECONDS)
     }
@@ -125,7 +134,9 @@ impl Problem {
             Self::StorageUnavailable(_) | Self::Internal(_) => {
                 tracing::error!(error = self as &dyn std::error::Error, "request failed");
             }
-            Self::ToolsUnavailable | Self::ShuttingDown => tracing::warn!(error = %self, "request refused"),
+            Self::ToolsUnavailable | Self::ModelUnavailable { .. } | Self::ShuttingDown => {
+                tracing::warn!(error = %self, "request refused");
+            }
             Self::Unauthenticated(reason) => {
                 tracing::info!(%reason, "a request without a good token was refused");
             }
@@ -183,6 +194,13 @@ impl From<StartError> for Problem {
     fn from(error: StartError) -> Self {
         match error {
             StartError::ShuttingDown => Self::ShuttingDown,
+            StartError::NoSuchModel(NoSuchModel::Provider) => {
+                Self::field("provider", "is not on the list of allowed providers")
+            }
+            StartError::NoSuchModel(NoSuchModel::Model) => {
+                Self::field("model", "is not on the list of allowed models")
+            }
+            StartError::ModelUnavailable { retry_after } => Self::ModelUnavailable { retry_after },
             StartError::NoSuchConversation => Self::NotFound("conversation"),
             StartError::Busy { active } => Self::ConversationBusy { active },
             StartError::KeyReused => Self::KeyReused,

@@ -3,19 +3,30 @@
 //! - `providers`: the table of providers, their defaults and their quirks
 //! - `chat_completions`: any provider that speaks OpenAI's chat completions
 //! - `demo`: a keyless stand-in that understands a handful of sentences
+//! - `attempts`: asking again after a failure that nobody could see, and not at all for a while after many
 //! - `successors`: the next default model, where a provider has shut the first one down
+//! - `fallbacks`: other providers, where the usual one fails
 //! - `estimate`: tokens, where a provider does not say
 
+mod attempts;
 mod chat_completions;
 mod demo;
 mod estimate;
+#[cfg(test)]
+mod fake;
+mod fallbacks;
 mod providers;
 mod successors;
 
 use std::sync::Arc;
 
+pub use attempts::{Attempts, Patience};
 pub use demo::Demo;
-pub use providers::{Provider, ProviderSettings};
+pub use fallbacks::Fallbacks;
+pub use providers::{
+    Corrections, Extras, ExtrasError, OverrideError, Price, PriceError, Prices, Provider, ProviderSettings,
+    QuirkOverrides, Quirks,
+};
 pub use successors::Successors;
 
 use crate::domain::Model;
@@ -53,6 +64,14 @@ pub enum ModelSetupError {
         /// The provider, as in `LLM_PROVIDER`.
         provider: &'static str,
     },
+    /// A setting that this room reads itself cannot be read.
+    #[error("{variable}: {reason}")]
+    BadSetting {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The HTTP client does not start, for instance for want of root certificates.
     #[error("the HTTP client does not start: {reason}")]
     NoHttpClient {
@@ -87,6 +106,9 @@ mod tests {
             first_token_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(60),
             pause_per_delta: Duration::ZERO,
+            quirks: providers::quirks::of(provider, model),
+            price: None,
+            extras: Extras::default(),
         }
     }
 

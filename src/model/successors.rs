@@ -1,15 +1,18 @@
 //! A default model and those that come after it: providers shut models down, and a service that named none should not
 //! stop for that. A model that the operator named is never replaced; it does not come here.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, stream, stream::BoxStream};
 
-use crate::domain::{Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest};
+use crate::domain::{Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest, NoticeCode};
 
 /// Default models in their order. The first that its provider knows is remembered.
 pub struct Successors {
@@ -37,11 +40,20 @@ impl Model for Successors {
         self.at(self.current.load(Ordering::Relaxed)).0.identity()
     }
 
+    fn context_window(&self) -> Option<usize> {
+        self.at(self.current.load(Ordering::Relaxed)).0.context_window()
+    }
+
+    fn closed_for(&self) -> Option<Duration> {
+        self.at(self.current.load(Ordering::Relaxed)).0.closed_for()
+    }
+
     async fn stream(
         &self,
         request: ModelRequest<'_>,
     ) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
-        let mut place = self.current.load(Ordering::Relaxed);
+        let first = self.current.load(Ordering::Relaxed);
+        let mut place = first;
         loop {
             let (model, has_next) = self.at(place);
             match model.stream(request).await {
@@ -51,6 +63,11 @@ impl Model for Successors {
                     let (gone, next) = (model.identity().model, self.identity().model);
                     tracing::warn!(model.name = %gone, model.next = %next, "the provider has no model `{gone}` any more");
                 }
+                Ok(reply) if place > first => {
+                    let by = model.identity();
+                    let replaced = ModelEvent::Replaced { by, notice: NoticeCode::ModelFallback };
+                    return Ok(stream::iter([Ok(replaced)]).chain(reply).boxed());
+                }
                 outcome => return outcome,
             }
         }
@@ -59,60 +76,37 @@ impl Model for Successors {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::{StreamExt, stream};
-
     use super::*;
-    use crate::domain::{ConversationId, Finish, ToolChoice};
+    use crate::model::fake::{Fake, ask, word};
 
-    /// A model that is there or not.
-    struct Fake(&'static str, Option<ModelErrorKind>);
-
-    #[async_trait]
-    impl Model for Fake {
-        fn identity(&self) -> ModelIdentity {
-            ModelIdentity { provider: "groq".into(), model: self.0.into() }
-        }
-
-        async fn stream(
-            &self,
-            _request: ModelRequest<'_>,
-        ) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
-            match self.1 {
-                Some(kind) => Err(ModelError::new(kind, self.0)),
-                None => Ok(stream::iter([Ok(ModelEvent::Finished(Finish::Stop))]).boxed()),
-            }
-        }
-    }
-
-    async fn ask(first: Fake, second: Fake) -> (Option<ModelErrorKind>, String) {
-        let models = Successors::new(Arc::new(first), vec![Arc::new(second)]);
-        let request = ModelRequest {
-            instructions: "",
-            history: &[],
-            tools: &[],
-            tool_choice: ToolChoice::Auto,
-            conversation_id: ConversationId::new(),
-        };
-        let failure = models.stream(request).await.err().map(|error| error.kind);
-        (failure, models.identity().model)
+    fn successors(first: Fake, second: Fake) -> Successors {
+        Successors::new(Arc::new(first), vec![Arc::new(second)])
     }
 
     #[tokio::test]
-    async fn a_model_that_is_gone_is_followed_by_its_successor() {
-        let gone = Fake("old", Some(ModelErrorKind::NotFound));
-        assert_eq!(ask(gone, Fake("new", None)).await, (None, "new".into()));
+    async fn a_model_that_is_gone_is_followed_by_its_successor_which_is_told_once() {
+        let models =
+            successors(Fake::failing("old", ModelErrorKind::NotFound), Fake::new("new", [word("hi")]));
+        let events = ask(&models).await.unwrap();
+        let by = ModelIdentity { provider: "fake".into(), model: "new".into() };
+        let replaced = ModelEvent::Replaced { by, notice: NoticeCode::ModelFallback };
+        assert_eq!(events[..2], [replaced, ModelEvent::Text("hi".into())]);
+        assert_eq!(models.identity().model, "new");
+        assert_eq!(ask(&models).await.unwrap()[0], ModelEvent::Text("hi".into()));
     }
 
     #[tokio::test]
     async fn any_other_failure_stays_with_the_model() {
-        let busy = Fake("old", Some(ModelErrorKind::RateLimited));
-        assert_eq!(ask(busy, Fake("new", None)).await, (Some(ModelErrorKind::RateLimited), "old".into()));
+        let models = successors(Fake::failing("old", ModelErrorKind::RateLimited), Fake::saying("new", "hi"));
+        assert_eq!(ask(&models).await, Err(ModelErrorKind::RateLimited));
+        assert_eq!(models.identity().model, "old");
     }
 
     #[tokio::test]
     async fn the_last_one_has_no_successor() {
-        let (gone, too) =
-            (Fake("old", Some(ModelErrorKind::NotFound)), Fake("new", Some(ModelErrorKind::NotFound)));
-        assert_eq!(ask(gone, too).await, (Some(ModelErrorKind::NotFound), "new".into()));
+        let gone = |name| Fake::failing(name, ModelErrorKind::NotFound);
+        let models = successors(gone("old"), gone("new"));
+        assert_eq!(ask(&models).await, Err(ModelErrorKind::NotFound));
+        assert_eq!(models.identity().model, "new");
     }
 }

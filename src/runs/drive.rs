@@ -12,9 +12,9 @@ use super::{
     start::NewTurn,
 };
 use crate::{
-    agent::{Stop, Turn, window},
-    domain::{Item, ItemId, Reply, RunFailure},
-    store::{Hold, ItemPage, StoreError},
+    agent::{History, Stop, Turn, window},
+    domain::{Item, ItemId, Model, Recorded, Reply, RunFailure},
+    store::{Hold, StoreError},
 };
 
 /// How often the text of a message being written is saved, at most.
@@ -27,10 +27,16 @@ const HISTORY_PAGE: u64 = 50;
 pub(super) type Outcome = Result<Option<(ItemId, Reply)>, Stop>;
 
 /// Drives a run and ends it. Whatever way out of here leaves it open, the reaper ends it.
-pub(super) async fn drive(runs: Runs, live: Arc<Live>, recorder: Recorder, turn: NewTurn) {
+pub(super) async fn drive(
+    runs: Runs,
+    live: Arc<Live>,
+    recorder: Recorder,
+    turn: NewTurn,
+    model: Arc<dyn Model>,
+) {
     let inner = &runs.0;
     let _retired = Retired { shelf: &inner.shelf, live: &live };
-    let work = AssertUnwindSafe(work(inner, &live, &recorder, &turn)).catch_unwind();
+    let work = AssertUnwindSafe(work(inner, &live, &recorder, &turn, model.as_ref())).catch_unwind();
     let outcome = tokio::select! {
         done = timeout(inner.settings.timeout, work) => match done {
             Ok(Ok(outcome)) => outcome,
@@ -55,7 +61,7 @@ impl Drop for Retired<'_> {
     }
 }
 
-async fn work(inner: &Inner, live: &Live, recorder: &Recorder, turn: &NewTurn) -> Outcome {
+async fn work(inner: &Inner, live: &Live, recorder: &Recorder, turn: &NewTurn, model: &dyn Model) -> Outcome {
     let history = match load_history(inner, recorder.hold()).await {
         Ok(history) => history,
         Err(error) => {
@@ -65,6 +71,7 @@ async fn work(inner: &Inner, live: &Live, recorder: &Recorder, turn: &NewTurn) -
     };
     let turn = Turn {
         principal: &turn.principal,
+        model,
         conversation_id: recorder.hold().conversation,
         history,
         tool_choice: turn.tool_choice,
@@ -74,20 +81,24 @@ async fn work(inner: &Inner, live: &Live, recorder: &Recorder, turn: &NewTurn) -
     inner.agent.take(turn).await
 }
 
-/// Reads the history from its end until there is more than will be sent. A long conversation costs no more than that.
-async fn load_history(inner: &Inner, hold: &Hold) -> Result<Vec<Item>, StoreError> {
-    let budget = inner.agent.limits.history_tokens;
-    let mut page = ItemPage { roles: Vec::new(), after: None, newest_first: true, limit: HISTORY_PAGE };
-    let mut newest_first: Vec<Item> = Vec::new();
+/// Reads the history back to where the context begins, or until there is more than will be sent. A long conversation
+/// costs no more than that.
+async fn load_history(inner: &Inner, hold: &Hold) -> Result<History, StoreError> {
+    let mut newest_first: Vec<Recorded> = Vec::new();
+    let (mut tokens, mut has_message) = (0, false);
     loop {
-        let items = inner.store.items(&hold.user, hold.conversation, &page).await?;
-        let is_last = (items.len() as u64) < page.limit;
-        page.after = items.last().map(|recorded| recorded.position);
-        newest_first.extend(items.into_iter().map(|recorded| recorded.item));
-        let has_message = newest_first.iter().any(|item| matches!(item, Item::User(_)));
-        if is_last || (has_message && window::tokens(&newest_first) > budget) {
+        let before = newest_first.last().map(|recorded| recorded.position);
+        let page = inner.store.context(&hold.user, hold.conversation, before, HISTORY_PAGE).await?;
+        let is_last = (page.len() as u64) < HISTORY_PAGE;
+        for recorded in page {
+            tokens += window::tokens(std::slice::from_ref(&recorded.item));
+            has_message |= matches!(recorded.item, Item::User(_));
+            newest_first.push(recorded);
+        }
+        if is_last || (has_message && tokens > inner.agent.limits.history_tokens) {
+            tracing::debug!(conversation.id = %hold.conversation, rows = newest_first.len(), "the history was read");
             newest_first.reverse();
-            return Ok(newest_first);
+            return Ok(History::new(newest_first));
         }
     }
 }

@@ -147,6 +147,7 @@ fn ending(hold: &Hold, outcome: Outcome, account: &Account) -> Option<Ending> {
         status,
         failure,
         reply,
+        context_start: account.context_start,
         usage: account.usage,
         first_delta_at: account.first_delta_at,
     })

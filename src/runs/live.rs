@@ -12,7 +12,7 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::log::Log;
+use super::log::{Log, Voice};
 use crate::domain::{ConversationId, Event, EventId, ItemId, RunId, UserId};
 
 /// How much memory the logs of finished runs may take together, in bytes.
@@ -48,8 +48,8 @@ impl Live {
         self.told.send_modify(|progress| progress.last = id);
     }
 
-    pub(super) fn push_delta(&self, id: EventId, message: ItemId, delta: &str) {
-        locked(&self.log).push_delta(id, message, delta);
+    pub(super) fn push_delta(&self, id: EventId, voice: Voice, message: ItemId, delta: &str) {
+        locked(&self.log).push_delta(id, voice, message, delta);
         self.told.send_modify(|progress| progress.last = id);
     }
 
@@ -197,7 +197,7 @@ mod tests {
             let live = Arc::clone(&live);
             async move { live.read(EventId::NONE).await.len() }
         });
-        live.push_delta(1.into(), ItemId::new(), "x");
+        live.push_delta(1.into(), Voice::Speech, ItemId::new(), "x");
         assert_eq!(reader.await.unwrap(), 1);
         live.close();
         assert_eq!(live.read(1.into()).await.len(), 0);
@@ -224,7 +224,7 @@ mod tests {
         let all: Vec<_> =
             (0..70).map(|_| shelf.open(RunId::new(), user("ada"), ConversationId::new())).collect();
         for live in &all {
-            live.push_delta(1.into(), ItemId::new(), &text);
+            live.push_delta(1.into(), Voice::Speech, ItemId::new(), &text);
             live.push(2.into(), end(live.run));
             shelf.retire(live);
         }
@@ -237,7 +237,7 @@ mod tests {
     async fn a_log_without_its_end_is_let_go_at_once() {
         let shelf = Shelf::new(Duration::from_secs(300));
         let live = shelf.open(RunId::new(), user("ada"), ConversationId::new());
-        live.push_delta(1.into(), ItemId::new(), "half");
+        live.push_delta(1.into(), Voice::Speech, ItemId::new(), "half");
         shelf.retire(&live);
         assert!(shelf.find(&user("ada"), live.run).is_none());
         assert!(live.is_over());

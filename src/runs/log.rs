@@ -30,9 +30,19 @@ enum Entry {
     Text(Text),
 }
 
-/// Consecutive deltas of one message; their ids are consecutive too.
+/// What a delta is a piece of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Voice {
+    /// What the model says.
+    Speech,
+    /// What it thinks.
+    Thought,
+}
+
+/// Consecutive deltas of one message and voice; their ids are consecutive too.
 #[derive(Debug)]
 struct Text {
+    voice: Voice,
     message: ItemId,
     first: EventId,
     text: String,
@@ -49,13 +59,13 @@ impl Log {
     }
 
     /// Adds a delta.
-    pub(super) fn push_delta(&mut self, id: EventId, message: ItemId, delta: &str) {
+    pub(super) fn push_delta(&mut self, id: EventId, voice: Voice, message: ItemId, delta: &str) {
         self.bytes += delta.len() + size_of::<u32>();
         self.last = Some(id);
         match self.entries.last_mut() {
-            Some(Entry::Text(text)) if text.message == message && text.next_id() == id => text.push(delta),
+            Some(Entry::Text(text)) if text.goes_on_with(id, voice, message) => text.push(delta),
             Some(Entry::Text(_) | Entry::Whole(..)) | None => {
-                let mut text = Text { message, first: id, text: String::new(), ends: Vec::new() };
+                let mut text = Text { voice, message, first: id, text: String::new(), ends: Vec::new() };
                 text.push(delta);
                 self.entries.push(Entry::Text(text));
             }
@@ -112,8 +122,16 @@ impl Text {
         i64::try_from(self.ends.len()).unwrap_or(i64::MAX)
     }
 
-    fn next_id(&self) -> EventId {
-        self.first.plus(self.count())
+    /// Tells whether a delta goes on where this text ends.
+    fn goes_on_with(&self, id: EventId, voice: Voice, message: ItemId) -> bool {
+        (voice, message, id) == (self.voice, self.message, self.first.plus(self.count()))
+    }
+
+    fn event(&self, delta: String) -> Event {
+        match self.voice {
+            Voice::Speech => Event::MessageDelta { message_id: self.message, delta },
+            Voice::Thought => Event::ReasoningDelta { message_id: self.message, delta },
+        }
     }
 
     fn push(&mut self, delta: &str) {
@@ -132,7 +150,7 @@ impl Text {
             let end = *end as usize;
             let delta = self.text.get(start..end).unwrap_or_default().to_owned();
             *bytes += delta.len();
-            found.push((id, Arc::new(Event::MessageDelta { message_id: self.message, delta })));
+            found.push((id, Arc::new(self.event(delta))));
             if found.len() >= LOOK_EVENTS || *bytes >= LOOK_BYTES {
                 return;
             }
@@ -144,7 +162,7 @@ impl Text {
 
 fn weight(event: &Event) -> usize {
     let text = match event {
-        Event::MessageDelta { delta, .. } => delta.len(),
+        Event::MessageDelta { delta, .. } | Event::ReasoningDelta { delta, .. } => delta.len(),
         Event::MessageCompleted { content, .. } => content.len(),
         Event::ToolCompleted { result, .. } => result.text.len() + result.result.to_string().len(),
         Event::ToolStarted { call, .. } => {
@@ -181,8 +199,8 @@ mod tests {
     #[test]
     fn a_log_is_read_from_any_point() {
         let (mut log, message) = (Log::default(), ItemId::new());
-        log.push_delta(1.into(), message, "añ");
-        log.push_delta(2.into(), message, "b");
+        log.push_delta(1.into(), Voice::Speech, message, "añ");
+        log.push_delta(2.into(), Voice::Speech, message, "b");
         log.push(3.into(), Event::Notice(NoticeCode::ReplyTruncated.notice()));
         assert_eq!(read(&log, 1.into()).first(), Some(&(2.into(), delta(message, "b"))));
         assert_eq!(read(&log, EventId::NONE).len(), 3);
@@ -193,7 +211,7 @@ mod tests {
     fn a_look_is_bounded_and_the_next_one_goes_on() {
         let (mut log, message) = (Log::default(), ItemId::new());
         for id in 1..=1_000 {
-            log.push_delta(id.into(), message, "x");
+            log.push_delta(id.into(), Voice::Speech, message, "x");
         }
         assert_eq!(log.look(EventId::NONE).len(), LOOK_EVENTS);
         assert_eq!(read(&log, EventId::NONE).len(), 1_000);
@@ -212,10 +230,16 @@ mod tests {
                 let event = match kind {
                     0 => Event::Notice(NoticeCode::DemoMode.notice()),
                     1 => delta(messages[0], &text),
+                    2 => Event::ReasoningDelta { message_id: messages[0], delta: text },
                     _ => delta(messages[1], &text),
                 };
                 match &event {
-                    Event::MessageDelta { message_id, delta } => log.push_delta(id, *message_id, delta),
+                    Event::MessageDelta { message_id, delta } => {
+                        log.push_delta(id, Voice::Speech, *message_id, delta);
+                    }
+                    Event::ReasoningDelta { message_id, delta } => {
+                        log.push_delta(id, Voice::Thought, *message_id, delta);
+                    }
                     _ => log.push(id, event.clone()),
                 }
                 told.push((id, event));

@@ -22,7 +22,7 @@ pub use task_call::{TaskCall, TaskCallError};
 use crate::{
     agent::Agent,
     clock::Clock,
-    domain::{ConversationId, ModelIdentity, Run, RunId, UserId},
+    domain::{ConversationId, Models, Run, RunId, UserId},
     shutdown::Shutdown,
     store::{Store, StoreError},
 };
@@ -47,6 +47,7 @@ pub struct RunSettings {
 
 struct Inner {
     agent: Agent,
+    models: Models,
     store: Store,
     clock: Clock,
     shutdown: Shutdown,
@@ -54,22 +55,26 @@ struct Inner {
     settings: RunSettings,
     /// This process, as runs name their owner.
     owner: String,
-    /// Whether the answers come from the demo, which every run says.
-    is_demo: bool,
 }
 
 impl Runs {
     /// Makes the room. Nothing runs before [`Runs::recover`] has ended what an earlier process left.
-    pub fn new(agent: Agent, store: Store, clock: Clock, shutdown: Shutdown, settings: RunSettings) -> Self {
-        let is_demo = agent.model.identity().provider == "demo";
+    pub fn new(
+        agent: Agent,
+        models: Models,
+        store: Store,
+        clock: Clock,
+        shutdown: Shutdown,
+        settings: RunSettings,
+    ) -> Self {
         let owner = uuid::Uuid::now_v7().to_string();
         let shelf = Shelf::new(settings.live_log);
-        Self(Arc::new(Inner { agent, store, clock, shutdown, shelf, settings, owner, is_demo }))
+        Self(Arc::new(Inner { agent, models, store, clock, shutdown, shelf, settings, owner }))
     }
 
-    /// Tells which model answers.
-    pub fn model(&self) -> ModelIdentity {
-        self.0.agent.model.identity()
+    /// Returns the models that turns are made with.
+    pub fn models(&self) -> &Models {
+        &self.0.models
     }
 
     /// Forgets what is still told of a conversation that was deleted.

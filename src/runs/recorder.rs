@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::live::Live;
+use super::{live::Live, log::Voice};
 use crate::{
     clock::Clock,
     domain::{
@@ -37,6 +37,7 @@ struct State {
     saved_bytes: usize,
     asked_by: ItemId,
     noticed: Vec<NoticeCode>,
+    context_start: Option<i64>,
     usage: Usage,
     tool_calls: u64,
     first_delta_at: Option<DateTime<Utc>>,
@@ -47,6 +48,7 @@ struct State {
 pub(super) struct Account {
     pub(super) next_event: EventId,
     pub(super) partial: Option<Partial>,
+    pub(super) context_start: Option<i64>,
     pub(super) usage: Usage,
     pub(super) tool_calls: u64,
     pub(super) started_at: DateTime<Utc>,
@@ -62,6 +64,7 @@ impl Recorder {
             saved_bytes: 0,
             asked_by: ItemId::new(),
             noticed: Vec::new(),
+            context_start: None,
             usage: Usage::default(),
             tool_calls: 0,
             first_delta_at: None,
@@ -90,6 +93,7 @@ impl Recorder {
         self.with(|state| Account {
             next_event: state.next,
             partial: state.partial.clone(),
+            context_start: state.context_start,
             usage: state.usage,
             tool_calls: state.tool_calls,
             started_at: self.started_at,
@@ -183,7 +187,14 @@ impl Scribe for Recorder {
             }
             state.take_id()
         });
-        self.live.push_delta(id, message, text);
+        self.live.push_delta(id, Voice::Speech, message, text);
+    }
+
+    fn reasoning(&self, message: ItemId, text: &str) {
+        if !text.is_empty() {
+            let id = self.with(State::take_id);
+            self.live.push_delta(id, Voice::Thought, message, text);
+        }
     }
 
     fn notice(&self, code: NoticeCode) {
@@ -197,6 +208,10 @@ impl Scribe for Recorder {
         if is_new {
             self.tell(Event::Notice(code.notice()));
         }
+    }
+
+    fn context_starts(&self, position: i64) {
+        self.with(|state| state.context_start = Some(position));
     }
 
     fn spent(&self, usage: Usage) {

@@ -121,6 +121,7 @@ fn interruption(run: OpenRun) -> Ending {
         status: RunStatus::Failed,
         failure: Some(RunFailure::Interrupted),
         reply: run.partial.map(|partial| (partial.message, Reply::cut_short(partial.text))),
+        context_start: None,
         usage: run.usage,
         first_delta_at: None,
     }

@@ -1,6 +1,6 @@
 //! Starting a run: durable first, then on its own task. The caller only waits; it cannot leave a run half started.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -11,7 +11,8 @@ use super::{Inner, Runs, recorder::Recorder};
 use crate::{
     agent::instructions,
     domain::{
-        ConversationId, Event, ModelIdentity, NoticeCode, Principal, RunId, Scribe, ToolChoice, UserMessage,
+        ConversationId, Event, ModelIdentity, NoSuchModel, NoticeCode, Principal, RunId, Scribe, ToolChoice,
+        UserId, UserMessage,
     },
     store::{Accept, AcceptError, Accepted, Hold, IdempotencyKey, Place, Refusal, StoreError},
 };
@@ -56,6 +57,15 @@ pub enum StartError {
     /// The service is about to stop.
     #[error("the service is shutting down")]
     ShuttingDown,
+    /// Clients may not ask for such a model.
+    #[error("no such model")]
+    NoSuchModel(NoSuchModel),
+    /// Too many calls of the model have failed lately for another turn to begin.
+    #[error("the model is unavailable")]
+    ModelUnavailable {
+        /// When to come back.
+        retry_after: Duration,
+    },
     /// The user has no such conversation.
     #[error("no such conversation")]
     NoSuchConversation,
@@ -91,8 +101,16 @@ impl Runs {
 async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let inner = &runs.0;
     let user = turn.principal.user.clone();
-    let asked = accept(inner, &turn);
-    let (run, conversation, model) = (asked.run, asked.conversation.conversation(), asked.model.clone());
+    let model = inner.models.find(turn.provider.as_deref(), turn.model.as_deref());
+    let model = Arc::clone(model.map_err(StartError::NoSuchModel)?);
+    let asked = accept(inner, &turn, model.identity());
+    if let Some(retry_after) = model.closed_for() {
+        return inner
+            .repeated(&user, asked.key.as_ref())
+            .await
+            .unwrap_or(Err(StartError::ModelUnavailable { retry_after }));
+    }
+    let (run, conversation, identity) = (asked.run, asked.conversation.conversation(), asked.model.clone());
     let live = inner.shelf.open(run, user.clone(), conversation);
     let accepted = match inner.accept(asked).await {
         Ok(accepted) => accepted,
@@ -102,15 +120,16 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
         }
     };
     let hold = Hold { run, user, conversation, attempt: 1 };
-    let created = created(run, accepted, &model);
-    let recorder = Recorder::new(inner.store.clone(), inner.clock.clone(), hold, Arc::clone(&live), model);
+    let created = created(run, accepted, &identity);
+    let is_demo = identity.provider == "demo";
+    let recorder = Recorder::new(inner.store.clone(), inner.clock.clone(), hold, Arc::clone(&live), identity);
     recorder.tell(created);
-    if inner.is_demo {
+    if is_demo {
         recorder.notice(NoticeCode::DemoMode);
     }
     // The span carries the request's id into everything that the run logs.
     let span = tracing::info_span!("run", run.id = %run);
-    inner.shutdown.spawn_run(super::drive::drive(runs.clone(), live, recorder, turn).instrument(span));
+    inner.shutdown.spawn_run(super::drive::drive(runs.clone(), live, recorder, turn, model).instrument(span));
     Ok(Started { run, conversation, is_replay: false })
 }
 
@@ -128,9 +147,22 @@ impl Inner {
             done => done,
         }
     }
+
+    /// Finds what an earlier request with the same key came to, without a write.
+    async fn repeated(
+        &self,
+        user: &UserId,
+        key: Option<&IdempotencyKey>,
+    ) -> Option<Result<Started, StartError>> {
+        match self.store.find_first_use(user, key?).await {
+            Ok(None) => None,
+            Ok(Some(refusal)) => Some(refused(refusal.into())),
+            Err(error) => Some(Err(error.into())),
+        }
+    }
 }
 
-fn accept(inner: &Inner, turn: &NewTurn) -> Accept {
+fn accept(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Accept {
     let lifetime = TimeDelta::from_std(inner.settings.idempotency).unwrap_or(TimeDelta::MAX);
     let key = turn.key.clone().map(|key| IdempotencyKey { key, body_hash: digest(&turn.asked()), lifetime });
     let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
@@ -139,7 +171,7 @@ fn accept(inner: &Inner, turn: &NewTurn) -> Accept {
         conversation: turn.conversation.map_or_else(|| Place::New(ConversationId::new()), Place::In),
         message: UserMessage { text: turn.message.clone(), context },
         run: RunId::new(),
-        model: inner.agent.model.identity(),
+        model,
         owner: inner.owner.clone(),
         key,
     }

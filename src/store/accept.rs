@@ -93,6 +93,12 @@ pub enum AcceptError {
     Store(#[from] StoreError),
 }
 
+impl From<Refusal> for AcceptError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 impl From<DbError> for AcceptError {
     fn from(error: DbError) -> Self {
         Self::Store(error.into())

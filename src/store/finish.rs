@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     Store, StoreError,
     calls::{self, OpenCall},
+    context,
     items::{self, NewItem},
     schema::Runs,
     to_json,
@@ -41,6 +42,8 @@ pub struct Ending {
     pub failure: Option<RunFailure>,
     /// The last reply, whole or cut short; none if there was no text.
     pub reply: Option<(ItemId, Reply)>,
+    /// From which position on the model is shown the conversation, if the run found that out.
+    pub context_start: Option<i64>,
     /// What it cost.
     pub usage: Usage,
     /// When its first text came, if it is not stored yet.
@@ -81,6 +84,9 @@ async fn end(
     }
     for call in &open {
         calls::settle(tx, call.id, answer(call).status, now).await?;
+    }
+    if let Some(start) = ending.context_start {
+        context::begin_at(tx, ending.conversation, start).await?;
     }
     close(tx, ending, told.end, now).await?;
     Ok(told.into_events(ending))

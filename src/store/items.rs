@@ -79,11 +79,17 @@ fn items() -> SelectStatement {
     Query::select().columns(ITEM_COLUMNS).from(Items::Table).to_owned()
 }
 
-fn page_of_items(user: &UserId, conversation: ConversationId, page: &ItemPage) -> SelectStatement {
-    let mut select = items();
-    select
+/// Selects the items of a conversation of the user.
+pub(super) fn items_in(user: &UserId, conversation: ConversationId) -> SelectStatement {
+    items()
         .and_where(Expr::col(Items::ConversationId).eq(conversation.uuid()))
         .and_where(Expr::col(Items::UserId).eq(user.as_str()))
+        .to_owned()
+}
+
+fn page_of_items(user: &UserId, conversation: ConversationId, page: &ItemPage) -> SelectStatement {
+    let mut select = items_in(user, conversation);
+    select
         .order_by(Items::Position, if page.newest_first { Order::Desc } else { Order::Asc })
         .limit(page.limit);
     if !page.roles.is_empty() {

@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use parlor_db::Tx;
-use sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement};
 use uuid::Uuid;
 
 use super::{
     Accept, AcceptError, Refusal, Store, StoreError,
     schema::{IdempotencyKeys, Runs},
 };
+use crate::domain::UserId;
 
 /// A client's word that two requests are one.
 #[derive(Clone, Debug)]
@@ -22,6 +23,18 @@ pub struct IdempotencyKey {
 }
 
 impl Store {
+    /// Finds out what a key was used for, without a write: the run of the same request, or that it was another one.
+    pub async fn find_first_use(
+        &self,
+        user: &UserId,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Refusal>, StoreError> {
+        let alive = Expr::col((IdempotencyKeys::Table, IdempotencyKeys::CreatedAt))
+            .gte(self.clock.now() - key.lifetime);
+        let found: Option<FirstUse> = self.db.find(first_use(user, key).and_where(alive)).await?;
+        Ok(found.map(|found| found.verdict(key)))
+    }
+
     /// Forgets keys older than their lifetime.
     pub async fn forget_keys(&self, lifetime: TimeDelta) -> Result<(), StoreError> {
         let oldest = self.clock.now() - lifetime;
@@ -78,20 +91,34 @@ pub(super) async fn claim(
     if tx.execute(&claim).await? == 1 {
         return Ok(());
     }
-    if let Some(refusal) = find_first_use(tx, turn, key).await? {
-        return Err(AcceptError::Refused(refusal));
+    if let Some(found) = tx.find::<FirstUse>(&first_use(&turn.user, key)).await? {
+        return Err(AcceptError::Refused(found.verdict(key)));
     }
     // Its run was deleted, with its conversation: the key is free again.
     tx.execute(&forget).await?;
     if tx.execute(&claim).await? == 1 { Ok(()) } else { Err(StoreError::corrupt("idempotency key").into()) }
 }
 
-async fn find_first_use(
-    tx: &mut Tx<'_>,
-    turn: &Accept,
-    key: &IdempotencyKey,
-) -> Result<Option<Refusal>, StoreError> {
-    let first_use = Query::select()
+/// What a key was used for.
+#[derive(sqlx::FromRow)]
+struct FirstUse {
+    body_hash: String,
+    run_id: Uuid,
+    conversation_id: Uuid,
+}
+
+impl FirstUse {
+    fn verdict(self, key: &IdempotencyKey) -> Refusal {
+        if self.body_hash == key.body_hash {
+            Refusal::Repeated { run: self.run_id.into(), conversation: self.conversation_id.into() }
+        } else {
+            Refusal::KeyReused
+        }
+    }
+}
+
+fn first_use(user: &UserId, key: &IdempotencyKey) -> SelectStatement {
+    Query::select()
         .column((IdempotencyKeys::Table, IdempotencyKeys::BodyHash))
         .column((IdempotencyKeys::Table, IdempotencyKeys::RunId))
         .column((Runs::Table, Runs::ConversationId))
@@ -100,15 +127,7 @@ async fn find_first_use(
             Runs::Table,
             Expr::col((Runs::Table, Runs::Id)).equals((IdempotencyKeys::Table, IdempotencyKeys::RunId)),
         )
-        .and_where(Expr::col((IdempotencyKeys::Table, IdempotencyKeys::UserId)).eq(turn.user.as_str()))
+        .and_where(Expr::col((IdempotencyKeys::Table, IdempotencyKeys::UserId)).eq(user.as_str()))
         .and_where(Expr::col((IdempotencyKeys::Table, IdempotencyKeys::Key)).eq(&key.key))
-        .to_owned();
-    let found = tx.find::<(String, Uuid, Uuid)>(&first_use).await?;
-    Ok(found.map(|(hash, run, conversation)| {
-        if hash == key.body_hash {
-            Refusal::Repeated { run: run.into(), conversation: conversation.into() }
-        } else {
-            Refusal::KeyReused
-        }
-    }))
+        .to_owned()
 }

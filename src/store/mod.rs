@@ -5,6 +5,7 @@
 
 mod accept;
 mod calls;
+mod context;
 mod conversations;
 mod finish;
 mod items;

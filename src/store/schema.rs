@@ -10,6 +10,7 @@ pub(super) enum Conversations {
     Title,
     TitleByUser,
     LastPosition,
+    ContextStart,
     CreatedAt,
     UpdatedAt,
 }

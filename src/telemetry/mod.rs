@@ -7,6 +7,7 @@
 //! | `error` | the error with its sources, as a value |
 //! | `attempt` | how often something was tried, counted from 1 |
 //! | `delay_ms` | the wait before the next try |
+//! | `rows` | how many rows a read brought |
 //! | `tool.server`, `tool.name` | a tool server, and a tool of it; never its arguments |
 //!
 //! Nothing logs the text of a message, the arguments or the result of a call, a token or an address.

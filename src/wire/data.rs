@@ -59,7 +59,7 @@ pub(super) struct RunCreatedOut<'a> {
     attempt: i32,
 }
 
-/// A piece of text of the message that is being written. Not stored.
+/// A piece of text of the message that is being written, or of what the model thinks before it. Not stored.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MessageDelta)]
 pub(super) struct MessageDeltaOut<'a> {
@@ -139,7 +139,8 @@ impl<'a> From<&'a Event> for DataOut<'a> {
                     attempt: *attempt,
                 })
             }
-            Event::MessageDelta { message_id, delta } => {
+            // Text and reasoning alike; the name tells them apart.
+            Event::MessageDelta { message_id, delta } | Event::ReasoningDelta { message_id, delta } => {
                 Self::MessageDelta(MessageDeltaOut { message_id: *message_id, delta })
             }
             Event::MessageCompleted { message_id, content, incomplete } => {

@@ -13,9 +13,10 @@ pub const DONE: &str = "data: [DONE]\n\n";
 pub const HEARTBEAT: &str = ": keep-alive\n\n";
 
 /// Every event that can be told, with the name of what stands in its data.
-pub const EVENTS: [(&str, &str); 10] = [
+pub const EVENTS: [(&str, &str); 11] = [
     ("run.created", "RunCreated"),
     ("message.delta", "MessageDelta"),
+    ("reasoning.delta", "MessageDelta"),
     ("message.completed", "MessageCompleted"),
     ("tool.started", "ToolStarted"),
     ("tool.completed", "ToolCompleted"),
@@ -37,6 +38,7 @@ const fn name(event: &Event) -> &'static str {
     match event {
         Event::RunCreated { .. } => "run.created",
         Event::MessageDelta { .. } => "message.delta",
+        Event::ReasoningDelta { .. } => "reasoning.delta",
         Event::MessageCompleted { .. } => "message.completed",
         Event::ToolStarted { .. } => "tool.started",
         Event::ToolCompleted { .. } => "tool.completed",
@@ -95,6 +97,7 @@ mod tests {
             },
             Event::Notice(NoticeCode::ReplyTruncated.notice()),
             Event::MessageDelta { message_id: id(5), delta: "\n\ndata: \u{1f600}\r\u{2028}".into() },
+            Event::ReasoningDelta { message_id: id(5), delta: "They want milk.".into() },
             Event::MessageCompleted { message_id: id(5), content: "hi".into(), incomplete: false },
             Event::ToolStarted { message_id: id(5), call: call() },
             Event::ToolCompleted { message_id: id(5), result },

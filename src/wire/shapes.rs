@@ -80,6 +80,8 @@ pub(super) struct UsageOut {
     model_calls: u64,
     /// Whether any of it is an estimate, because the provider said nothing.
     estimated: bool,
+    /// What it cost, in millionths of a US dollar; null if a price is not known.
+    cost_micros: Option<u64>,
 }
 
 /// Something worth knowing.
@@ -179,6 +181,7 @@ impl From<Usage> for UsageOut {
             reasoning_tokens: usage.reasoning_tokens,
             model_calls: usage.model_calls,
             estimated: usage.estimated,
+            cost_micros: usage.cost_micros,
         }
     }
 }

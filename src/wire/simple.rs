@@ -30,6 +30,7 @@ impl Simple {
     pub fn render(&mut self, event: &Event) -> String {
         match event {
             Event::MessageDelta { message_id, delta } => self.piece(*message_id, delta),
+            Event::ReasoningDelta { .. } => String::new(),
             Event::MessageCompleted { message_id, content, .. } => {
                 let sent = self.current.filter(|(id, _)| id == message_id).map_or(0, |(_, sent)| sent);
                 self.piece(*message_id, content.get(sent..).unwrap_or_default())

@@ -13,7 +13,6 @@ use utoipa::{
 use crate::{
     domain::{ConversationId, Principal, ToolChoice},
     http::{
-        App,
         accept_header::{self, Format},
         fields::Fields,
         problem::Problem,
@@ -43,10 +42,10 @@ pub(super) struct ChatIn {
     conversation: Option<ConversationId>,
     /// `true`: events. `false`: one JSON object at the end. It stands over `Accept`.
     stream: Option<bool>,
-    /// The provider in use, by its name; no other is accepted.
+    /// A provider that is on the list of allowed ones.
     #[schema(pattern = r"^[^\u0000]*$")]
     provider: Option<String>,
-    /// The model in use, by its name; no other is accepted.
+    /// A model that is on the list of allowed ones.
     #[schema(pattern = r"^[^\u0000]*$")]
     model: Option<String>,
     /// Whether the first answer of the model may, must or must not ask for tools.
@@ -93,20 +92,6 @@ impl ChatIn {
         };
         fields.finish()?;
         Ok(body)
-    }
-
-    /// Refuses a provider or model other than the one that is configured.
-    pub(super) fn check_model(&self, app: &App) -> Result<(), Problem> {
-        let answering = app.runs.model();
-        let is_other =
-            |asked: &Option<String>, known: &str| asked.as_deref().is_some_and(|asked| asked != known);
-        if is_other(&self.provider, &answering.provider) {
-            return Err(Problem::field("provider", "is not on the list of allowed providers"));
-        }
-        if is_other(&self.model, &answering.model) {
-            return Err(Problem::field("model", "is not on the list of allowed models"));
-        }
-        Ok(())
     }
 
     /// Picks the format of the answer.

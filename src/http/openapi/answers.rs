@@ -80,7 +80,7 @@ fn message() -> Value {
 fn usage() -> Value {
     json!({
         "input_tokens": 640, "output_tokens": 61, "total_tokens": 701, "cached_input_tokens": 0, "reasoning_tokens": 0,
-        "model_calls": 2, "estimated": true,
+        "model_calls": 2, "estimated": true, "cost_micros": null,
     })
 }
 

@@ -2,6 +2,8 @@
 //!
 //! A problem stands here as it is, with words that it may really have: its status, its code and its example are its own.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::{auth::Refusal, domain::RunFailure, http::problem::Problem, store::StoreError};
@@ -83,6 +85,7 @@ fn of_its_own(operation: &str) -> Vec<Problem> {
                 busy(),
                 Problem::KeyReused,
                 Problem::ShuttingDown,
+                Problem::ModelUnavailable { retry_after: Duration::from_secs(14) },
             ];
             all.extend(RunFailure::ALL.map(failed));
             all

@@ -61,6 +61,9 @@ impl Body {
         };
         let mut said = Vec::new();
         let progress = decoder.read(bytes, &mut said);
+        if said.is_empty() && decoder.has_begun() {
+            said.push(ModelEvent::Alive);
+        }
         self.ready.extend(said.into_iter().map(Ok));
         match progress {
             Ok(Progress::Open) => {}

@@ -12,6 +12,8 @@ pub(super) struct Chunk {
     pub(super) usage: Option<Value>,
     /// Text for the user; a refusal is text too.
     pub(super) text: String,
+    /// What the model thinks, in whichever field it comes.
+    pub(super) reasoning: String,
     /// DeepSeek's reasoning, which it wants back.
     pub(super) reasoning_content: String,
     /// OpenRouter's reasoning, which it wants back.
@@ -73,6 +75,10 @@ impl Chunk {
         };
         self.text = text(delta.get("content")) + &text(delta.get("refusal"));
         self.reasoning_content = text(delta.get("reasoning_content"));
+        self.reasoning = match text(delta.get("reasoning")) {
+            told if told.is_empty() => self.reasoning_content.clone(),
+            told => told,
+        };
         self.reasoning_details = list(delta.get("reasoning_details")).to_vec();
         self.calls = list(delta.get("tool_calls")).iter().map(CallPart::of).collect();
     }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     domain::{ModelError, ModelErrorKind, ModelEvent},
-    model::Provider,
+    model::{Provider, providers::quirks::Echo},
 };
 
 /// A body that is being read.
@@ -19,8 +19,8 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// Begins the body that answers a request of so many bytes.
-    pub(super) fn new(provider: Provider, request_bytes: usize) -> Self {
-        let reply = reply::Reader::new(provider, request_bytes);
+    pub(super) fn new(provider: Provider, echo: Echo, request_bytes: usize) -> Self {
+        let reply = reply::Reader::new(provider, echo, request_bytes);
         Self { events: sse::Reader::default(), reply, has_begun: false }
     }
 

@@ -6,7 +6,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::model::{ModelSetupError, Provider};
+use crate::model::{
+    ModelSetupError, Provider,
+    providers::{Extras, Quirks},
+};
 
 /// A checked base URL and the headers of every request.
 pub(super) struct Endpoint {
@@ -21,12 +24,15 @@ impl Endpoint {
         provider: Provider,
         base_url: &str,
         key: Option<&SecretString>,
+        quirks: &Quirks,
+        extras: &Extras,
     ) -> Result<Self, ModelSetupError> {
         let key = key.map(|key| key.expose_secret().trim()).filter(|key| !key.is_empty());
         let mut headers = HeaderMap::new();
-        for (name, value) in provider.quirks().headers {
+        for (name, value) in quirks.headers {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
+        headers.extend(extras.headers.clone());
         match key {
             Some(key) => drop(headers.insert(header::AUTHORIZATION, authorization(provider, key)?)),
             None if provider.needs_key() => return Err(ModelSetupError::NoKey { provider: provider.name() }),
@@ -89,9 +95,16 @@ fn checked_base_url(provider: Provider, configured: &str) -> Result<String, Mode
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::providers::quirks;
 
     fn endpoint(provider: Provider, base_url: &str, key: &str) -> Result<Endpoint, ModelSetupError> {
-        Endpoint::new(provider, base_url, Some(&SecretString::from(key)))
+        Endpoint::new(
+            provider,
+            base_url,
+            Some(&SecretString::from(key)),
+            &quirks::of(provider, ""),
+            &Extras::default(),
+        )
     }
 
     fn fault(provider: Provider, base_url: &str, key: &str) -> String {

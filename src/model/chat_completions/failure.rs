@@ -25,6 +25,9 @@ const OVERFLOW: [&str; 9] = [
     "request too large",
 ];
 
+/// What stands before the number of tokens that a model takes: as llama.cpp says it, and as the others do.
+const CONTEXT_LIMITS: [&str; 2] = ["\"n_ctx\"", "maximum context length is"];
+
 /// What a provider says about an error, as far as it can be made out.
 struct Said {
     status: Option<u16>,
@@ -43,7 +46,8 @@ pub(super) fn of_answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) ->
         None => ModelErrorKind::MalformedReply,
     };
     let retry_after = retry_after(headers).or_else(|| retry_delay(&parsed));
-    ModelError { retry_after, ..ModelError::new(kind, format!("{status}: {}", text.trim())) }
+    let context_limit = said.context_limit(kind);
+    ModelError { retry_after, context_limit, ..ModelError::new(kind, format!("{status}: {}", text.trim())) }
 }
 
 /// Sorts an error object inside a stream.
@@ -51,7 +55,8 @@ pub(super) fn of_error(error: &Value) -> ModelError {
     let text = error.to_string();
     let said = Said::of(error, &text);
     let kind = said.kind(said.status);
-    ModelError { retry_after: retry_delay(error), ..ModelError::new(kind, format!("in the stream: {text}")) }
+    let (retry_after, context_limit) = (retry_delay(error), said.context_limit(kind));
+    ModelError { retry_after, context_limit, ..ModelError::new(kind, format!("in the stream: {text}")) }
 }
 
 /// Sorts the data of an event that is named `error`.
@@ -131,6 +136,17 @@ impl Said {
         }
     }
 
+    /// Finds how many tokens the model takes, in the words of an answer that says that they were too many.
+    fn context_limit(&self, kind: ModelErrorKind) -> Option<usize> {
+        if kind != ModelErrorKind::ContextOverflow {
+            return None;
+        }
+        let behind = CONTEXT_LIMITS.iter().find_map(|words| self.words.split_once(words))?.1;
+        let number: String =
+            behind.trim_start_matches(['"', ':', ' ']).chars().take_while(char::is_ascii_digit).collect();
+        number.parse().ok().filter(|limit| *limit > 0)
+    }
+
     fn kind_without_status(&self) -> ModelErrorKind {
         if self.has(&["rate_limit", "rate limit", "resource_exhausted"]) {
             ModelErrorKind::RateLimited
@@ -150,7 +166,7 @@ fn kind_of_status(status: u16) -> ModelErrorKind {
         413 => ModelErrorKind::ContextOverflow,
         429 => ModelErrorKind::RateLimited,
         504 => ModelErrorKind::Timeout,
-        408 | 425 | 500.. => ModelErrorKind::Upstream,
+        408 | 409 | 425 | 500.. => ModelErrorKind::Upstream,
         0..500 => ModelErrorKind::InvalidRequest,
     }
 }
@@ -231,6 +247,7 @@ mod tests {
             (200, "<!doctype html>", MalformedReply),
             (200, r#"{"error":{"message":"Provider returned error","code":502}}"#, Upstream),
             (408, "", Upstream),
+            (409, "", Upstream),
             (500, "", Upstream),
             (503, r#"{"object":"error","message":"overloaded"}"#, Upstream),
             (504, "", Timeout),
@@ -238,6 +255,29 @@ mod tests {
         ];
         for (status, body, expected) in table {
             assert_eq!(kind(status, body), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn how_much_the_model_takes_is_read_where_it_says_so() {
+        let table = [
+            (
+                400,
+                r#"{"error":{"type":"exceed_context_size_error","n_prompt_tokens":9,"n_ctx": 4096}}"#,
+                Some(4096),
+            ),
+            (
+                400,
+                r#"{"error":{"message":"This model's maximum context length is 8192 tokens. However, you asked for 9001 tokens."}}"#,
+                Some(8192),
+            ),
+            (400, r#"{"error":{"code":"context_length_exceeded","message":"too long"}}"#, None),
+            (400, r#"{"error":{"type":"exceed_context_size_error","n_ctx":0}}"#, None),
+            (400, r#"{"error":{"type":"invalid_request_error","n_ctx":4096}}"#, None),
+        ];
+        for (status, body, expected) in table {
+            let error = of_answer(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes());
+            assert_eq!(error.context_limit, expected, "{body}");
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::chunk::Chunk;
-use crate::{domain::MESSAGE_LIMIT, model::providers::Echo};
+use crate::{domain::MESSAGE_LIMIT, model::providers::quirks::Echo};
 
 /// The fields of a piece of reasoning that grow from chunk to chunk.
 const GROWING: [&str; 3] = ["text", "summary", "data"];

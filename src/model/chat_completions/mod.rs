@@ -5,14 +5,16 @@
 //!
 //! - `client`: implements `Model`; sends with async-openai. `endpoint`: where to, and with which headers
 //! - `body`: reads the body of the answer, with a limit on every wait
-//! - `request`: our history and tools as a JSON body; `schema`: a tool's schema in the provider's dialect
+//! - `repair`: any history to one that providers accept; `request`: that and our tools as a JSON body; `schema`: a tool's schema in the provider's dialect
+//! - `lessons`: what a refusal teaches about the parameters that a model takes
 //! - `decode`: joins the readers that follow
 //! - `sse`: bytes to server-sent events
 //! - `chunk`: one event's JSON to the few fields that matter
 //! - `assembly`, `meta`: fragments of calls and of reasoning to whole ones
 //! - `reply`: chunks to model events, and whether the reply is whole; `ending`: words for the end of one
-//! - `failure`: everything that goes wrong to a `ModelError`
+//! - `answer`: an answer that is no reply; `failure`: everything that goes wrong to a `ModelError`
 
+mod answer;
 mod assembly;
 mod body;
 mod chunk;
@@ -21,7 +23,9 @@ mod decode;
 mod ending;
 mod endpoint;
 mod failure;
+mod lessons;
 mod meta;
+mod repair;
 #[cfg(test)]
 mod replay;
 mod reply;

@@ -6,12 +6,12 @@ use std::{fmt::Write, fs, path::Path};
 use super::{decode::Decoder, reply::Progress};
 use crate::{
     domain::{ModelError, ModelEvent},
-    model::Provider,
+    model::{Provider, providers::quirks},
 };
 
 /// Reads a body in pieces of `size` bytes.
 fn read(provider: Provider, body: &[u8], size: usize) -> Vec<Result<ModelEvent, ModelError>> {
-    let (mut decoder, mut said) = (Decoder::new(provider, 300), Vec::new());
+    let (mut decoder, mut said) = (Decoder::new(provider, quirks::of(provider, "").echo, 300), Vec::new());
     for piece in body.chunks(size) {
         match decoder.read(piece, &mut said) {
             Ok(Progress::Open) => {}
@@ -30,7 +30,10 @@ fn written(events: &[Result<ModelEvent, ModelError>]) -> Vec<String> {
 
 fn line(event: &Result<ModelEvent, ModelError>) -> String {
     match event {
+        Ok(ModelEvent::Replaced { by, notice }) => format!("{} by {by:?}", notice.as_str()),
+        Ok(ModelEvent::Alive) => "alive".into(),
         Ok(ModelEvent::Text(text)) => format!("text {text:?}"),
+        Ok(ModelEvent::Reasoning(text)) => format!("reasoning {text:?}"),
         Ok(ModelEvent::Call(call)) => {
             let id = if call.provider_id.len() == 37 { "made-up" } else { &call.provider_id };
             let meta = call.provider_meta.as_ref().map(|meta| format!(" with {meta}")).unwrap_or_default();
@@ -51,12 +54,15 @@ fn line(event: &Result<ModelEvent, ModelError>) -> String {
     }
 }
 
-/// Joins neighbouring texts, which a reader of the snapshot does not care for.
+/// Joins neighbouring pieces, which a reader of the snapshot does not care for.
 fn joined(events: Vec<Result<ModelEvent, ModelError>>) -> Vec<Result<ModelEvent, ModelError>> {
     let mut joined: Vec<Result<ModelEvent, ModelError>> = Vec::new();
     for event in events {
         match (joined.last_mut(), event) {
-            (Some(Ok(ModelEvent::Text(text))), Ok(ModelEvent::Text(more))) => text.push_str(&more),
+            (Some(Ok(ModelEvent::Text(text))), Ok(ModelEvent::Text(more)))
+            | (Some(Ok(ModelEvent::Reasoning(text))), Ok(ModelEvent::Reasoning(more))) => {
+                text.push_str(&more);
+            }
             (_, event) => joined.push(event),
         }
     }
@@ -146,6 +152,7 @@ fn the_replies_of_all_providers_are_understood() {
     gemini/g_malformed_function_call
       error MalformedReply: finish reason Some("function_call_filter: MALFORMED_FUNCTION_CALL"), natively None
     groq/a3_reasoning_then_text
+      reasoning "User wants a task."
       text "Sure."
       usage 253+20=273 cached 0 reasoning 0
       finished Stop
@@ -238,11 +245,13 @@ fn the_replies_of_all_providers_are_understood() {
       usage 100+1=101 cached 0 reasoning 0 estimated
       finished Stop
     openrouter/a_text
+      reasoning "User wants help"
       text "Sure — I can help with your tasks."
       meta {"reasoning_details":[{"format":"unknown","index":0,"text":"User wants help","type":"reasoning.text"}]}
       usage 169+52=221 cached 0 reasoning 12
       finished Stop
     openrouter/b_one_tool_call_split
+      reasoning "User wants help"
       call call_abc123 add_task {"title":"buy milk","priority":"high"}
       meta {"reasoning_details":[{"format":"unknown","index":0,"text":"User wants help","type":"reasoning.text"}]}
       usage 169+52=221 cached 0 reasoning 12

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     domain::{Finish, MESSAGE_LIMIT, ModelError, ModelErrorKind, ModelEvent, Usage, cut_at, without_nul},
-    model::{Provider, estimate},
+    model::{Provider, estimate, providers::quirks::Echo},
 };
 
 /// What is known of the reply so far.
@@ -25,6 +25,7 @@ pub(super) struct Reader {
     provider: Provider,
     request_bytes: usize,
     text_bytes: usize,
+    reasoning_bytes: usize,
     calls: Assembly,
     meta: Meta,
     usage: Option<Usage>,
@@ -43,13 +44,14 @@ pub(super) enum Progress {
 
 impl Reader {
     /// Begins a reply to a request of so many bytes; the number serves for estimates.
-    pub(super) fn new(provider: Provider, request_bytes: usize) -> Self {
+    pub(super) fn new(provider: Provider, echo: Echo, request_bytes: usize) -> Self {
         Self {
             provider,
             request_bytes,
             text_bytes: 0,
+            reasoning_bytes: 0,
             calls: Assembly::default(),
-            meta: Meta::new(provider.quirks().echo),
+            meta: Meta::new(echo),
             usage: None,
             finish: None,
             is_done: false,
@@ -91,7 +93,10 @@ impl Reader {
             let detail = "the stream ended without a finish reason and without [DONE]";
             return Err(ModelError::new(ModelErrorKind::StreamLost, detail));
         }
-        let estimated = estimate::usage(self.request_bytes, self.text_bytes + self.calls.bytes());
+        let estimated = estimate::usage(
+            self.request_bytes,
+            self.text_bytes.saturating_add(self.reasoning_bytes).saturating_add(self.calls.bytes()),
+        );
         let finish = self.finish.unwrap_or(Finish::Stop);
         let mut events = Vec::new();
         match finish {
@@ -117,6 +122,7 @@ impl Reader {
         for part in chunk.calls {
             self.calls.add(part)?;
         }
+        self.read_reasoning(chunk.reasoning, out);
         if self.read_text(chunk.text, out) == Progress::Over {
             self.finish = Some(Finish::Length);
             return Ok(Progress::Over);
@@ -133,6 +139,14 @@ impl Reader {
             Some(Ending::Failed) => return Err(ModelError::new(ModelErrorKind::Upstream, told())),
         }
         Ok(Progress::Open)
+    }
+
+    /// Passes on what the model thinks, up to the limit of a message; beyond that it is nobody's reading any more.
+    fn read_reasoning(&mut self, reasoning: String, out: &mut Vec<ModelEvent>) {
+        self.reasoning_bytes = self.reasoning_bytes.saturating_add(reasoning.len());
+        if !reasoning.is_empty() && self.reasoning_bytes <= MESSAGE_LIMIT {
+            out.push(ModelEvent::Reasoning(without_nul(reasoning)));
+        }
     }
 
     /// Passes text on, up to the limit of a message.
@@ -164,9 +178,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::model::providers;
 
     fn read(provider: Provider, chunks: &[Value]) -> (Vec<ModelEvent>, Option<ModelErrorKind>) {
-        let (mut reader, mut out) = (Reader::new(provider, 30), Vec::new());
+        let (mut reader, mut out) =
+            (Reader::new(provider, providers::quirks::of(provider, "").echo, 30), Vec::new());
         for chunk in chunks {
             let data = chunk.as_str().map_or_else(|| chunk.to_string(), ToOwned::to_owned);
             match reader.read(&Event { name: String::new(), data }, &mut out) {

@@ -1,23 +1,26 @@
 //! Writes a request's body. Pure and deterministic: the same history gives the same bytes, so prompt caches
 //! hit.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use serde_json::{Map, Value, json};
 
-use super::schema;
+use super::{
+    repair::{Said, repaired},
+    schema,
+};
 use crate::{
     domain::{
-        CallId, Item, ModelRequest, Reply, Tool, ToolCall, ToolChoice, ToolResult, UserMessage, cut_at,
+        CallId, ModelRequest, Reply, SHOWN_RESULT_LIMIT, Tool, ToolCall, ToolChoice, ToolResult, shortened,
     },
     model::{
         Provider,
-        providers::{self, Echo, EmptyContent},
+        providers::quirks::{Echo, EmptyContent, Quirks},
     },
 };
-
-/// The most of a tool's result that the model reads, in bytes.
-const RESULT_LIMIT: usize = 8 * 1024;
 
 /// The longest name of a tool that providers take.
 const NAME_LIMIT: usize = 64;
@@ -25,13 +28,15 @@ const NAME_LIMIT: usize = 64;
 /// The longest id of a call that providers take.
 const ID_LIMIT: usize = 40;
 
+/// What stands for the answer to a call that is not known.
+const NO_ANSWER: &str = "This call was interrupted; whether it took effect is not known.";
+
 /// What Gemini takes in place of a signature, for calls that another model made.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 
 /// Writes the body that asks `model` of `provider` for a streamed reply.
-pub(super) fn body(provider: Provider, model: &str, request: &ModelRequest<'_>) -> Value {
-    let quirks = provider.quirks();
-    let mut writer = Writer { provider, model, ids: HashMap::new(), seen: HashSet::new() };
+pub(super) fn body(provider: Provider, model: &str, quirks: Quirks, request: &ModelRequest<'_>) -> Value {
+    let mut writer = Writer { provider, quirks, ids: HashMap::new(), seen: HashSet::new() };
     let mut body = Map::new();
     body.insert("model".into(), model.into());
     body.insert("stream".into(), true.into());
@@ -49,37 +54,30 @@ pub(super) fn body(provider: Provider, model: &str, request: &ModelRequest<'_>) 
 }
 
 /// What decides how a message is written.
-struct Writer<'a> {
+struct Writer {
     provider: Provider,
-    model: &'a str,
+    quirks: Quirks,
     /// The id of each call so far, as written.
     ids: HashMap<CallId, String>,
     /// The same ids, so that none is written twice.
     seen: HashSet<String>,
 }
 
-impl Writer<'_> {
+impl Writer {
     fn messages(&mut self, request: &ModelRequest<'_>) -> Value {
         let mut messages = vec![json!({"role": "system", "content": request.instructions})];
-        for item in request.history {
-            match item {
-                Item::User(message) => messages.push(user(message)),
-                Item::Assistant(reply) => messages.extend(self.assistant(reply)),
-                // A result whose call is not in the request would be refused, so it is left out.
-                Item::Tool(result) => {
-                    messages.extend(self.ids.get(&result.call_id).map(|id| tool_result(id, result)));
-                }
-            }
+        for said in repaired(request.history) {
+            messages.push(match said {
+                Said::User(text) => json!({"role": "user", "content": text}),
+                Said::Reply(reply) => self.reply(reply),
+                Said::Answer(call, answer) => self.answer(call, answer),
+            });
         }
         Value::Array(messages)
     }
 
-    /// Writes a reply; nothing for one of neither text nor calls, which providers refuse.
-    fn assistant(&mut self, reply: &Reply) -> Option<Value> {
-        if reply.text.is_empty() && reply.calls.is_empty() {
-            return None;
-        }
-        let content = match self.provider.quirks().empty_content {
+    fn reply(&mut self, reply: &Reply) -> Value {
+        let content = match self.quirks.empty_content {
             EmptyContent::Null if reply.text.is_empty() => Value::Null,
             EmptyContent::Null | EmptyContent::Blank => Value::String(reply.text.clone()),
         };
@@ -91,7 +89,12 @@ impl Writer<'_> {
         if let Some((key, value)) = self.echoed_reasoning(reply) {
             message.insert(key.into(), value);
         }
-        Some(Value::Object(message))
+        Value::Object(message)
+    }
+
+    fn answer(&self, call: &ToolCall, answer: Option<&ToolResult>) -> Value {
+        let id = self.ids.get(&call.id).map_or(call.provider_id.as_str(), String::as_str);
+        json!({"role": "tool", "tool_call_id": id, "content": answer.map_or(Cow::Borrowed(NO_ANSWER), shown)})
     }
 
     fn call(&mut self, call: &ToolCall, place: usize) -> Value {
@@ -118,7 +121,7 @@ impl Writer<'_> {
     /// Returns what Gemini wants back with a call. The first call of a message must have a signature; where
     /// another model made the call, a word stands in for it.
     fn echoed_extra(&self, call: &ToolCall, place: usize) -> Option<Value> {
-        match self.provider.quirks().echo {
+        match self.quirks.echo {
             Echo::Nothing | Echo::ReasoningDetails | Echo::ReasoningContent => return None,
             Echo::CallExtras => {}
         }
@@ -127,12 +130,12 @@ impl Writer<'_> {
             .as_ref()
             .filter(|meta| meta.get("provider").and_then(Value::as_str) == Some(self.provider.name()));
         let extra = own.and_then(|meta| meta.get("extra_content")).cloned();
-        let needs_stand_in = place == 0 && providers::wants_thought_signature(self.model);
+        let needs_stand_in = place == 0 && self.quirks.wants_signature;
         extra.or_else(|| needs_stand_in.then(|| json!({"google": {"thought_signature": NO_SIGNATURE}})))
     }
 
     fn echoed_reasoning(&self, reply: &Reply) -> Option<(&'static str, Value)> {
-        let key = match self.provider.quirks().echo {
+        let key = match self.quirks.echo {
             Echo::Nothing | Echo::CallExtras => return None,
             Echo::ReasoningDetails => "reasoning_details",
             Echo::ReasoningContent => "reasoning_content",
@@ -142,7 +145,6 @@ impl Writer<'_> {
     }
 
     fn add_tools(&self, body: &mut Map<String, Value>, request: &ModelRequest<'_>) {
-        let quirks = self.provider.quirks();
         let tools = request.tools.iter().map(|tool| self.tool(tool)).collect();
         body.insert("tools".into(), Value::Array(tools));
         let choice = match request.tool_choice {
@@ -151,39 +153,27 @@ impl Writer<'_> {
             ToolChoice::None => Some("none"),
         };
         body.extend(choice.map(|word| ("tool_choice".to_owned(), word.into())));
-        if quirks.takes_parallel_tool_calls && !providers::is_o_series(self.model) {
+        if self.quirks.takes_parallel_tool_calls {
             body.insert("parallel_tool_calls".into(), false.into());
         }
-        if self.provider == Provider::OpenAi && providers::reasons_unless_told_not_to(self.model) {
+        if self.quirks.must_not_reason {
             body.insert("reasoning_effort".into(), "none".into());
         }
     }
 
     fn tool(&self, tool: &Tool) -> Value {
-        let parameters = schema::project(tool.schema.document(), self.provider.quirks().schema);
+        let parameters = schema::project(tool.schema.document(), self.quirks.schema);
         let function = json!({"name": tool.name, "description": tool.description, "parameters": parameters});
         json!({"type": "function", "function": function})
     }
 }
 
-fn user(message: &UserMessage) -> Value {
-    let content = match message.context.as_str() {
-        "" => message.text.clone(),
-        context => format!("{context}\n{}", message.text),
-    };
-    json!({"role": "user", "content": content})
-}
-
-fn tool_result(provider_id: &str, result: &ToolResult) -> Value {
-    let content = match result.text.as_str() {
-        "" => "(no output)".to_owned(), // Gemini refuses an empty part
-        text if text.len() <= RESULT_LIMIT => text.to_owned(),
-        text => {
-            let shown = cut_at(text, RESULT_LIMIT);
-            format!("{shown}\n[cut: {} of {} bytes are shown]", shown.len(), text.len())
-        }
-    };
-    json!({"role": "tool", "tool_call_id": provider_id, "content": content})
+/// Returns what the model reads of a result.
+fn shown(result: &ToolResult) -> Cow<'_, str> {
+    match result.text.as_str() {
+        "" => Cow::Borrowed("(no output)"), // Gemini refuses an empty part
+        text => shortened(text, SHOWN_RESULT_LIMIT),
+    }
 }
 
 /// Brings a name that a model made up into the form that providers take. One bad name in a history would
@@ -197,227 +187,4 @@ fn accepted_name(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::domain::{CallStatus, ConversationId, ProviderMeta, ToolSchema};
-
-    use super::*;
-
-    fn user(text: &str, context: &str) -> Item {
-        Item::User(UserMessage { text: text.into(), context: context.into() })
-    }
-
-    fn call(provider_id: &str, title: &str, provider_meta: Option<Value>) -> ToolCall {
-        ToolCall {
-            id: CallId::new(),
-            provider_id: provider_id.into(),
-            server: "tasks".into(),
-            name: "add_task".into(),
-            arguments: Map::from_iter([("title".into(), title.into())]),
-            unparsed: None,
-            provider_meta,
-        }
-    }
-
-    fn result_of(call: &ToolCall, text: &str) -> Item {
-        Item::Tool(ToolResult { text: text.into(), ..ToolResult::without_output(call, CallStatus::Ok, "") })
-    }
-
-    fn calls_only(calls: &[&ToolCall], provider_meta: Option<ProviderMeta>) -> Item {
-        let calls = calls.iter().map(|call| (*call).clone()).collect();
-        Item::Assistant(Reply { calls, provider_meta, ..Reply::of_text("") })
-    }
-
-    fn add_task() -> Tool {
-        let schema = json!({
-            "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "required": ["title"],
-            "additionalProperties": false,
-            "properties": {"title": {"type": "string"}, "priority": {"type": ["string", "null"]}}
-        });
-        Tool {
-            server: "tasks".into(),
-            name: "add_task".into(),
-            description: "Adds a task.".into(),
-            schema: ToolSchema::compile(schema).unwrap(),
-            is_read_only: false,
-            is_keyed: true,
-        }
-    }
-
-    fn body_of(
-        provider: Provider,
-        model: &str,
-        history: &[Item],
-        tools: &[Tool],
-        tool_choice: ToolChoice,
-    ) -> Value {
-        let conversation_id = "0190a5b4-7e3c-7cc0-a1b2-c3d4e5f60718".parse::<ConversationId>().unwrap();
-        let request = ModelRequest { instructions: "Be kind.", history, tools, tool_choice, conversation_id };
-        body(provider, model, &request)
-    }
-
-    /// Writes a body down, one field or message a line.
-    fn written(body: &Value) -> String {
-        let mut lines = Vec::new();
-        for (key, value) in body.as_object().unwrap() {
-            match value {
-                Value::Array(entries) => lines.extend(entries.iter().map(|entry| format!("{key}[] {entry}"))),
-                _ => lines.push(format!("{key} {value}")),
-            }
-        }
-        lines.join("\n")
-    }
-
-    /// Two turns, the first of which made two calls for Gemini.
-    fn two_turns() -> Vec<Item> {
-        let signature =
-            json!({"provider": "gemini", "extra_content": {"google": {"thought_signature": "abc"}}});
-        let (milk, mom) = (call("a", "buy milk", Some(signature)), call("b", "call mom", None));
-        vec![
-            user("add buy milk and call mom", "Friday, 2026-11-20 07:14 UTC"),
-            calls_only(&[&milk, &mom], None),
-            result_of(&milk, "Task created: buy milk"),
-            result_of(&mom, "Task created: call mom"),
-            Item::Assistant(Reply::of_text("Both are on your list.")),
-            user("thanks", ""),
-        ]
-    }
-
-    #[test]
-    fn openai_is_asked_like_this() {
-        let body = body_of(Provider::OpenAi, "gpt-4o-mini", &two_turns(), &[add_task()], ToolChoice::Auto);
-        insta::assert_snapshot!(written(&body), @r#"
-        messages[] {"content":"Be kind.","role":"system"}
-        messages[] {"content":"Friday, 2026-11-20 07:14 UTC\nadd buy milk and call mom","role":"user"}
-        messages[] {"content":null,"role":"assistant","tool_calls":[{"function":{"arguments":"{\"title\":\"buy milk\"}","name":"add_task"},"id":"a","type":"function"},{"function":{"arguments":"{\"title\":\"call mom\"}","name":"add_task"},"id":"b","type":"function"}]}
-        messages[] {"content":"Task created: buy milk","role":"tool","tool_call_id":"a"}
-        messages[] {"content":"Task created: call mom","role":"tool","tool_call_id":"b"}
-        messages[] {"content":"Both are on your list.","role":"assistant"}
-        messages[] {"content":"thanks","role":"user"}
-        model "gpt-4o-mini"
-        parallel_tool_calls false
-        prompt_cache_key "0190a5b4-7e3c-7cc0-a1b2-c3d4e5f60718"
-        stream true
-        stream_options {"include_usage":true}
-        tools[] {"function":{"description":"Adds a task.","name":"add_task","parameters":{"additionalProperties":false,"properties":{"priority":{"type":["string","null"]},"title":{"type":"string"}},"required":["title"],"type":"object"}},"type":"function"}
-        "#);
-    }
-
-    #[test]
-    fn gemini_is_asked_like_this() {
-        let body =
-            body_of(Provider::Gemini, "gemini-2.5-flash", &two_turns(), &[add_task()], ToolChoice::Required);
-        insta::assert_snapshot!(written(&body), @r#"
-        messages[] {"content":"Be kind.","role":"system"}
-        messages[] {"content":"Friday, 2026-11-20 07:14 UTC\nadd buy milk and call mom","role":"user"}
-        messages[] {"content":null,"role":"assistant","tool_calls":[{"extra_content":{"google":{"thought_signature":"abc"}},"function":{"arguments":"{\"title\":\"buy milk\"}","name":"add_task"},"id":"a","type":"function"},{"function":{"arguments":"{\"title\":\"call mom\"}","name":"add_task"},"id":"b","type":"function"}]}
-        messages[] {"content":"Task created: buy milk","role":"tool","tool_call_id":"a"}
-        messages[] {"content":"Task created: call mom","role":"tool","tool_call_id":"b"}
-        messages[] {"content":"Both are on your list.","role":"assistant"}
-        messages[] {"content":"thanks","role":"user"}
-        model "gemini-2.5-flash"
-        stream true
-        stream_options {"include_usage":true}
-        tool_choice "required"
-        tools[] {"function":{"description":"Adds a task.","name":"add_task","parameters":{"properties":{"priority":{"nullable":true,"type":"string"},"title":{"type":"string"}},"required":["title"],"type":"object"}},"type":"function"}
-        "#);
-    }
-
-    #[test]
-    fn nothing_about_tools_is_said_when_there_are_none() {
-        let body = body_of(Provider::OpenAi, "gpt-6-luna", &two_turns(), &[], ToolChoice::Required);
-        let mut keys: Vec<_> = body.as_object().unwrap().keys().collect();
-        keys.sort();
-        assert_eq!(keys, ["messages", "model", "prompt_cache_key", "stream", "stream_options"]);
-    }
-
-    #[test]
-    fn models_with_limits_of_their_own_are_asked_within_them() {
-        let ask =
-            |model: &str| body_of(Provider::OpenAi, model, &two_turns(), &[add_task()], ToolChoice::None);
-        assert_eq!(ask("o3-mini").get("parallel_tool_calls"), None);
-        assert_eq!(ask("gpt-6-luna").get("reasoning_effort"), Some(&json!("none")));
-        assert_eq!(ask("gpt-4o-mini").get("reasoning_effort"), None);
-        assert_eq!(ask("gpt-4o-mini").get("tool_choice"), Some(&json!("none")));
-    }
-
-    #[test]
-    fn a_foreign_call_carries_geminis_stand_in_for_a_signature_where_one_is_needed() {
-        let foreign = call("a", "milk", Some(json!({"provider": "custom", "extra_content": {"x": 1}})));
-        let history = [user("hi", ""), calls_only(&[&foreign], None), result_of(&foreign, "ok")];
-        let extra = |provider: Provider, model: &str| {
-            let body = body_of(provider, model, &history, &[], ToolChoice::Auto);
-            body.pointer("/messages/2/tool_calls/0/extra_content").cloned()
-        };
-        let stand_in = json!({"google": {"thought_signature": NO_SIGNATURE}});
-        assert_eq!(extra(Provider::Gemini, "gemini-3.5-flash-lite"), Some(stand_in));
-        assert_eq!(extra(Provider::Gemini, "gemini-2.5-flash"), None);
-        assert_eq!(extra(Provider::OpenAi, "gpt-4o-mini"), None);
-    }
-
-    #[test]
-    fn reasoning_goes_back_only_to_the_provider_that_sent_it() {
-        let details = json!([{"type": "reasoning.text", "text": "hm"}]);
-        let meta = |provider: &str| {
-            Some(ProviderMeta { provider: provider.into(), data: json!({"reasoning_details": details}) })
-        };
-        let echoed = |sender: &str, receiver: Provider| {
-            let call = call("a", "milk", None);
-            let history = [user("hi", ""), calls_only(&[&call], meta(sender)), result_of(&call, "ok")];
-            let body = body_of(receiver, "m", &history, &[], ToolChoice::Auto);
-            body.pointer("/messages/2/reasoning_details").cloned()
-        };
-        assert_eq!(echoed("openrouter", Provider::OpenRouter), Some(details.clone()));
-        assert_eq!(echoed("custom", Provider::OpenRouter), None);
-        assert_eq!(echoed("openrouter", Provider::Groq), None);
-    }
-
-    #[test]
-    fn a_long_result_is_cut_and_says_so() {
-        let call = call("a", "milk", None);
-        let text = "é".repeat(RESULT_LIMIT);
-        let history = [user("hi", ""), calls_only(&[&call], None), result_of(&call, &text)];
-        let body = body_of(Provider::OpenAi, "m", &history, &[], ToolChoice::Auto);
-        let content = body.pointer("/messages/3/content").and_then(Value::as_str).unwrap();
-        let marker = "\n[cut: 8192 of 16384 bytes are shown]";
-        assert!(content.ends_with(marker) && content.len() == RESULT_LIMIT + marker.len());
-    }
-
-    #[test]
-    fn an_id_is_written_once_and_never_too_long() {
-        let calls = [call("demo_1", "a", None), call("demo_1", "b", None), call(&"x".repeat(41), "c", None)];
-        let turns = calls.iter().flat_map(|call| [calls_only(&[call], None), result_of(call, "ok")]);
-        let history: Vec<_> = [user("hi", "")].into_iter().chain(turns).collect();
-        let body = body_of(Provider::OpenAi, "m", &history, &[], ToolChoice::Auto);
-        let at = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap();
-        let called = [2, 4, 6].map(|place| at(&format!("/messages/{place}/tool_calls/0/id")));
-        let answered = [3, 5, 7].map(|place| at(&format!("/messages/{place}/tool_call_id")));
-        assert_eq!(called, answered);
-        assert_eq!(called[0], "demo_1");
-        assert_eq!(called[1], format!("call_{}", calls[1].id.uuid().simple()));
-        assert!(called[2].len() <= ID_LIMIT);
-    }
-
-    #[test]
-    fn what_providers_refuse_in_a_history_is_left_out_or_mended() {
-        let odd =
-            ToolCall { name: "functions.add task".into(), arguments: Map::new(), ..call("a", "", None) };
-        let orphan = call("b", "milk", None);
-        let history = [
-            user("hi", ""),
-            Item::Assistant(Reply::of_text("")),
-            calls_only(&[&odd], None),
-            result_of(&odd, ""),
-            result_of(&orphan, "lost"),
-        ];
-        let body = body_of(Provider::OpenRouter, "m", &history, &[], ToolChoice::Auto);
-        let function = json!({"name": "functions_add_task", "arguments": "{}"});
-        assert_eq!(
-            body.pointer("/messages").and_then(Value::as_array).unwrap()[2..],
-            [
-                json!({"role": "assistant", "content": "", "tool_calls": [
-                    {"id": "a", "type": "function", "function": function}]}),
-                json!({"role": "tool", "tool_call_id": "a", "content": "(no output)"}),
-            ]
-        );
-    }
-}
+mod tests;

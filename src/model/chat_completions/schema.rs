@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::providers::Dialect;
+use crate::model::providers::quirks::Dialect;
 
 /// How deep references are followed; a schema that goes deeper, or round in circles, ends as "any object".
 const DEPTH_LIMIT: usize = 16;

@@ -22,7 +22,15 @@ pub(super) fn read(usage: &Value) -> Option<Usage> {
         reasoning_tokens: number(&["/completion_tokens_details/reasoning_tokens"]).unwrap_or(0),
         model_calls: 1,
         estimated: false,
+        cost_micros: cost(usage.get("cost")),
     })
+}
+
+/// Reads what OpenRouter says a call cost, in US dollars, as millionths.
+fn cost(told: Option<&Value>) -> Option<u64> {
+    let micros = told?.as_f64()? * 1e6;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+    (0.0..=1e15).contains(&micros).then(|| micros.round() as u64)
 }
 
 #[cfg(test)]
@@ -45,6 +53,7 @@ mod tests {
             reasoning_tokens: 3,
             model_calls: 1,
             estimated: false,
+            cost_micros: Some(100_000),
         };
         assert_eq!(usage, Some(expected));
     }

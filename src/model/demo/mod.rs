@@ -1,8 +1,9 @@
 //! A model without a provider, so that the service can be tried without a key. It reads a handful of
-//! sentences (`understand`, on top of `clause`), calls the task tools (`wish`), and tells what they said
-//! (`words`).
+//! sentences (`understand`, on top of `clause`), calls the task tools (`wish`), asks back where a title fits several
+//! tasks (`doubt`), and tells what they said (`words`).
 
 mod clause;
+mod doubt;
 mod understand;
 mod wish;
 mod words;
@@ -15,7 +16,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use super::{Provider, estimate};
 use crate::domain::{
     Finish, Item, Model, ModelError, ModelEvent, ModelIdentity, ModelRequest, RequestedCall, Tool,
-    ToolChoice, ToolResult,
+    ToolChoice, ToolResult, Usage,
 };
 
 /// The most calls of one reply.
@@ -67,7 +68,7 @@ impl Model for Demo {
 fn answer(request: &ModelRequest<'_>) -> Answer {
     let wishes = match request.history.last() {
         Some(Item::User(message)) => understand::wishes(&message.text),
-        Some(Item::Tool(_)) => return Answer::of_words(words::confirm(&latest_results(request.history))),
+        Some(Item::Tool(_)) => return after_results(request),
         Some(Item::Assistant(_)) | None => Vec::new(),
     };
     let may_call = request.tool_choice != ToolChoice::None;
@@ -79,6 +80,14 @@ fn answer(request: &ModelRequest<'_>) -> Answer {
         let text = if wishes.len() > CALL_LIMIT { words::TOO_MANY } else { "" };
         let calls = wishes.iter().take(CALL_LIMIT).enumerate().map(|(place, wish)| wish.call(place));
         Answer { text: text.to_owned(), calls: calls.collect() }
+    }
+}
+
+/// Decides what to answer to the results of a turn: a look at the list where a title was in doubt, else words.
+fn after_results(request: &ModelRequest<'_>) -> Answer {
+    match doubt::look_up(request.history).filter(|call| is_on_offer(request.tools, &call.name)) {
+        Some(call) => Answer { text: String::new(), calls: vec![call] },
+        None => Answer::of_words(words::confirm(&latest_results(request.history))),
     }
 }
 
@@ -114,7 +123,7 @@ fn is_on_offer(tools: &[Tool], name: &str) -> bool {
 /// Writes an answer as a model would send it.
 fn events(request: &ModelRequest<'_>, answer: Answer) -> Vec<ModelEvent> {
     let read = request.history.iter().map(bytes_of).sum::<usize>() + request.instructions.len();
-    let usage = estimate::usage(read, answer.bytes());
+    let usage = Usage { cost_micros: Some(0), ..estimate::usage(read, answer.bytes()) };
     let mut events: Vec<_> =
         words::split(&answer.text).map(|word| ModelEvent::Text(word.to_owned())).collect();
     events.extend(answer.calls.into_iter().map(ModelEvent::Call));
@@ -135,9 +144,7 @@ mod tests {
     use serde_json::json;
     use tokio::time::Instant;
 
-    use crate::domain::{
-        CallId, CallStatus, ConversationId, Reply, ToolCall, ToolSchema, Usage, UserMessage,
-    };
+    use crate::domain::{CallId, CallStatus, ConversationId, Reply, ToolCall, ToolSchema, UserMessage};
 
     use super::*;
 
@@ -266,7 +273,7 @@ mod tests {
                 text("1. "),
                 text("buy  "),
                 text("milk"),
-                ModelEvent::Usage(Usage { model_calls: 1, estimated: true, ..usage }),
+                ModelEvent::Usage(Usage { cost_micros: Some(0), ..usage }),
                 ModelEvent::Finished(Finish::Stop),
             ]
         );

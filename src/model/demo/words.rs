@@ -1,5 +1,6 @@
 //! The demo's words. Pure: what the tools said in, a friendly text out.
 
+use super::doubt;
 use crate::domain::{MESSAGE_LIMIT, ToolResult, cut_at};
 
 /// What the demo says where it understands nothing.
@@ -16,6 +17,9 @@ pub(super) const TOO_MANY: &str = "That is a lot at once. I begin with the first
 
 /// Tells the user what was done.
 pub(super) fn confirm(results: &[&ToolResult]) -> String {
+    if let Some(question) = doubt::question(results) {
+        return cut_at(&question, MESSAGE_LIMIT).to_owned();
+    }
     let are_changes_done = results.iter().all(|result| !result.status.is_error() && !is_list(result));
     let lines = results.iter().map(|result| line(result));
     let text = match results {

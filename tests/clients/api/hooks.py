@@ -26,7 +26,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
         drop(case.query, "after", is_number)
         drop(case.headers, "Last-Event-ID", is_number)
     if operation == "chat" and isinstance(case.body, dict):
-        # Only the model in use is accepted, by the names that the service was started with.
+        # Only models of the list that the service was started with are accepted.
         drop(case.body, "provider", is_text)
         drop(case.body, "model", is_text)
         # The names of time zones are a list that lives elsewhere.

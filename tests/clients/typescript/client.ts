@@ -35,6 +35,7 @@ function tell(event: Event): string {
     case 'run.created':
       return `${event.data.provider} answers in ${event.data.conversation_id}`;
     case 'message.delta':
+    case 'reasoning.delta':
       return event.data.delta;
     case 'message.completed':
       return event.data.incomplete ? `${event.data.content} …` : event.data.content;

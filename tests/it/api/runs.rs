@@ -55,6 +55,7 @@ on_both! { migrations();
           "status": "completed",
           "usage": {
             "cached_input_tokens": 0,
+            "cost_micros": null,
             "estimated": false,
             "input_tokens": 14,
             "model_calls": 2,

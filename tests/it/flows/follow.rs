@@ -179,6 +179,7 @@ async fn end_elsewhere(place: &Place, created: &Value) {
         status: RunStatus::Failed,
         failure: Some(RunFailure::Interrupted),
         reply: None,
+        context_start: None,
         usage: Usage::default(),
         first_delta_at: None,
     };

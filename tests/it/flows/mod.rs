@@ -1,5 +1,7 @@
 //! Stories with real processes: the service, its task server, a provider on a socket, and what happens to them.
 
+mod clients_doc;
+mod context;
 mod conversation;
 mod crash;
 mod durable;
@@ -7,6 +9,7 @@ mod follow;
 mod health;
 mod idempotency;
 mod provider;
+mod provider_failures;
 mod readers;
 mod readme;
 mod rounds;

@@ -44,7 +44,17 @@ on_both! { migrations();
         }
     }
 
-    async fn what_a_provider_refuses_ends_the_run_with_its_own_code(place: Place) {
+    async fn a_server_of_ones_own_gets_the_headers_and_fields_that_it_wants(place: Place) {
+        let provider = Provider::start().await;
+        let extras = [("LLM_EXTRA_HEADERS", "authorization: ApiKey abc"), ("LLM_EXTRA_BODY", r#"{"temperature": 0.5}"#)];
+        let settings = provider.settings().into_iter().filter(|(name, _)| *name != "LLM_API_KEY").chain(extras);
+        let service = Process::start(&place, &settings.collect::<Vec<_>>()).await;
+        provider.then(Answer::text(["hi"]));
+        service.say("ada", "hi", None).await.rest().await;
+        assert_eq!((&provider.requests()[0]["temperature"], provider.keys()[0].as_str()), (&json!(0.5), "ApiKey abc"));
+    }
+
+    async fn what_a_provider_refuses_is_a_problem_of_its_own_in_json(place: Place) {
         let provider = Provider::start().await;
         let service = Process::start(&place, &provider.settings()).await;
         let secret = r#"{"error":{"message":"bad key sk-canary-5f1e","code":"x"}}"#;

@@ -5,17 +5,18 @@ use serde_json::Value;
 
 use crate::support::{migrations, process::Process, soon};
 
-/// Returns the shell commands of the README that speak to a running service, in their order.
-fn commands() -> Vec<String> {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let blocks = readme.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
+const README: &str = include_str!("../../../README.md");
+
+/// Returns the shell commands of a document that speak to a running service, in their order.
+pub(super) fn commands(document: &str) -> Vec<String> {
+    let blocks = document.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
     let blocks = blocks.map(|(block, _)| block.to_owned()).filter(|block| block.contains("curl"));
     // One needs a slow demo and waits for three seconds of it; one is for a service that wants tokens.
     blocks.filter(|block| !block.contains("-m 3") && !block.contains("$TOKEN")).collect()
 }
 
-/// Runs a command in a shell, with the service's address in place of the README's.
-async fn run(command: &str, service: &Process) -> String {
+/// Runs a command in a shell, with the service's address in place of the document's.
+pub(super) async fn run(command: &str, service: &Process) -> String {
     let address = service.base.strip_prefix("http://").unwrap();
     let script = format!("set -e\n{}", command.replace("localhost:8000", address));
     let shell = tokio::process::Command::new("bash").args(["-c", &script]).kill_on_drop(true).output();
@@ -27,7 +28,7 @@ async fn run(command: &str, service: &Process) -> String {
 on_both! { migrations();
     async fn every_curl_of_it_works_in_its_order(place: Place) {
         let service = Process::start(&place, &[]).await;
-        let commands = commands();
+        let commands = commands(README);
         assert!(commands.len() >= 4, "{commands:?}");
         for command in &commands {
             let said = run(command, &service).await;

@@ -83,6 +83,7 @@ fn ending(hold: &Hold) -> Ending {
         status: RunStatus::Completed,
         failure: None,
         reply: None,
+        context_start: None,
         usage: Usage::default(),
         first_delta_at: None,
     }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use parlor::{
-    app::Service,
+    app::{self, Service},
     clock::Clock,
     config::{self, Config, Source},
+    domain::Models,
 };
 use parlor_db::testing::Place;
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -35,7 +36,9 @@ impl TestApp {
     /// Starts the service with some settings of its own.
     pub async fn start_with(place: &Place, settings: &[(&str, &str)]) -> Self {
         let model = Arc::new(Script::default());
-        let service = Service::start(&config(place, settings), model.clone(), Clock::system()).await.unwrap();
+        let config = config(place, settings);
+        let models = Models::new(app::steady(model.clone(), &config.model), Vec::new());
+        let service = Service::start(&config, models, Clock::system()).await.unwrap();
         let base = format!("http://{}", service.address());
         Self { model, base, http: Client::new(), service: Some(service) }
     }
@@ -142,6 +145,7 @@ pub fn config(place: &Place, settings: &[(&str, &str)]) -> Config {
         ("TASKS_DATABASE_URL".to_owned(), tasks.expose()),
         ("DATABASE_MAX_CONNECTIONS".to_owned(), "4".to_owned()),
         ("PORT".to_owned(), "0".to_owned()),
+        ("LLM_RETRIES".to_owned(), "0".to_owned()),
         ("MCP_SERVER_COMMAND".to_owned(), task_server_command()),
     ];
     variables.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));

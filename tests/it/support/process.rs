@@ -118,6 +118,13 @@ impl Process {
         soon(path, self.http.post(url).json(&body).send()).await
     }
 
+    /// Posts with an idempotency key.
+    pub async fn keyed(&self, path: &str, key: &str, body: Value) -> Response {
+        let request =
+            self.http.post(format!("{}{path}", self.base)).header("idempotency-key", key).json(&body);
+        soon(path, request.send()).await.unwrap()
+    }
+
     pub async fn read(&self, path: &str) -> Value {
         self.get(path).await.json().await.unwrap()
     }

@@ -35,12 +35,16 @@ pub enum Act {
     Pause(Duration),
     /// Say nothing more, ever.
     Hang,
+    /// Break the connection off.
+    Break,
 }
 
 /// One answer of the provider.
 #[derive(Clone)]
 pub struct Answer {
     status: u16,
+    content_type: &'static str,
+    headers: Vec<(&'static str, String)>,
     acts: Vec<Act>,
 }
 
@@ -128,8 +132,9 @@ impl Provider {
     }
 
     /// Returns the settings that send a service here.
-    pub fn settings(&self) -> [(&str, &str); 4] {
+    pub fn settings(&self) -> [(&str, &str); 5] {
         [
+            ("LLM_RETRIES", "0"),
             ("LLM_PROVIDER", "custom"),
             ("LLM_BASE_URL", &self.url),
             ("LLM_API_KEY", "sk-canary-5f1e"),
@@ -143,7 +148,7 @@ impl Answer {
     pub fn text<const N: usize>(pieces: [&str; N]) -> Self {
         let mut acts: Vec<Act> = pieces.iter().map(|piece| Act::Send(said(piece))).collect();
         acts.push(Act::Send(finish("stop")));
-        Self { status: 200, acts }
+        Self::acts(acts)
     }
 
     /// Answers with one call.
@@ -152,20 +157,24 @@ impl Answer {
             "index": 0, "id": format!("call_{name}"), "type": "function",
             "function": {"name": name, "arguments": arguments.to_string()}
         }]);
-        Self {
-            status: 200,
-            acts: vec![Act::Send(chunk(&json!({"tool_calls": call}))), Act::Send(finish("tool_calls"))],
-        }
+        Self::acts([Act::Send(chunk(&json!({"tool_calls": call}))), Act::Send(finish("tool_calls"))])
     }
 
     /// Answers with an HTTP error.
     pub fn error(status: u16, body: &str) -> Self {
-        Self { status, acts: vec![Act::Send(body.into())] }
+        let content_type = if body.starts_with('<') { "text/html" } else { "application/json" };
+        Self { status, content_type, ..Self::acts([Act::Send(body.into())]) }
+    }
+
+    /// Adds a header.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
     }
 
     /// Answers with acts of the test's own.
     pub fn acts(acts: impl Into<Vec<Act>>) -> Self {
-        Self { status: 200, acts: acts.into() }
+        Self { status: 200, content_type: "text/event-stream", headers: Vec::new(), acts: acts.into() }
     }
 }
 
@@ -216,7 +225,7 @@ async fn complete(State(room): State<Arc<Room>>, headers: HeaderMap, body: Bytes
     });
     let acts = acts.then(|act| async move {
         match act {
-            Act::Send(bytes) => Ok::<_, std::convert::Infallible>(Bytes::from(bytes)),
+            Act::Send(bytes) => Ok(Bytes::from(bytes)),
             Act::Wait(gate) => {
                 gate.wait().await;
                 Ok(Bytes::new())
@@ -226,10 +235,17 @@ async fn complete(State(room): State<Arc<Room>>, headers: HeaderMap, body: Bytes
                 Ok(Bytes::new())
             }
             Act::Hang => std::future::pending().await,
+            Act::Break => Err(std::io::Error::other("broken off on purpose")),
         }
     });
     let status = StatusCode::from_u16(answer.status).unwrap();
-    (status, [(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(acts.boxed())).into_response()
+    let mut response =
+        (status, [(header::CONTENT_TYPE, answer.content_type)], Body::from_stream(acts.boxed()))
+            .into_response();
+    for (name, value) in answer.headers {
+        response.headers_mut().insert(name, value.parse().unwrap());
+    }
+    response
 }
 
 /// Finds what a strict provider would refuse: calls without answers, answers without calls, empty parts, arguments that

@@ -78,6 +78,7 @@ pub struct Asked {
 pub struct Script {
     replies: Mutex<VecDeque<Vec<Step>>>,
     asked: Mutex<Vec<Asked>>,
+    window: Mutex<Option<usize>>,
 }
 
 impl Script {
@@ -85,6 +86,11 @@ impl Script {
     pub fn then(&self, reply: impl Into<Vec<Step>>) -> &Self {
         self.replies.lock().unwrap().push_back(reply.into());
         self
+    }
+
+    /// Has the model tell from now on how many tokens it takes.
+    pub fn takes(&self, tokens: usize) {
+        *self.window.lock().unwrap() = Some(tokens);
     }
 
     /// Returns what was asked so far.
@@ -97,6 +103,10 @@ impl Script {
 impl Model for Script {
     fn identity(&self) -> ModelIdentity {
         ModelIdentity { provider: "custom".into(), model: "scripted".into() }
+    }
+
+    fn context_window(&self) -> Option<usize> {
+        *self.window.lock().unwrap()
     }
 
     async fn stream(

@@ -84,7 +84,7 @@ on_both! { migrations();
         let events = app.ask("ada", "list").await;
         let expected = json!({
             "input_tokens": 21, "output_tokens": 9, "total_tokens": 30, "cached_input_tokens": 0,
-            "reasoning_tokens": 0, "model_calls": 3, "estimated": false,
+            "reasoning_tokens": 0, "model_calls": 3, "estimated": false, "cost_micros": null,
         });
         assert_eq!(data(&events, "run.completed")["usage"], expected);
         assert_eq!(app.read(&format!("/api/ada/runs/{}", run_of(&events))).await["usage"], expected);

@@ -82,13 +82,36 @@ on_both! { migrations();
         let conversation = conversation_of(&first);
         let second = app.say_in("ada", &conversation, "short").await.rest().await;
         assert_eq!(data(&second, "notice")["code"], "history_trimmed");
-        app.say_in("ada", &conversation, "shorter").await.rest().await;
-        let told: Vec<Vec<String>> =
-            app.model.asked().iter().map(|asked| asked.history.iter().map(words).collect()).collect();
-        assert_eq!(told[1], ["short"]);
-        assert_eq!(told[2], ["short", "Two", "shorter"]);
-        assert_eq!(app.messages("ada", &conversation).await.len(), 6, "nothing is forgotten");
+        assert_eq!(told(&app)[1], ["short"]);
+        assert_eq!(app.messages("ada", &conversation).await.len(), 4, "nothing is forgotten");
     }
+
+    async fn what_was_left_out_stays_out_and_is_told_once(place: Place) {
+        let app = TestApp::start_with(&place, &[("MAX_HISTORY_TOKENS", "8000")]).await;
+        app.model.then(says(["One"])).then(says(["Two"])).then(says(["Three"]));
+        let conversation = conversation_of(&app.ask("ada", &"long ".repeat(5_000)).await);
+        let second = app.say_in("ada", &conversation, "short").await.rest().await;
+        assert_eq!(data(&second, "notice")["code"], "history_trimmed");
+        let third = app.say_in("ada", &conversation, "shorter").await.rest().await;
+        assert!(!names(&third).contains(&"notice"), "it was told already");
+        assert_eq!(told(&app)[1..], [vec!["short"], vec!["short", "Two", "shorter"]]);
+    }
+
+    async fn a_model_with_a_small_window_is_sent_what_fits_into_it(place: Place) {
+        let app = TestApp::start(&place).await;
+        app.model.then(says(["One"])).then(says(["Two"])).then(says(["Three"]));
+        let conversation = conversation_of(&app.ask("ada", &"long ".repeat(2_000)).await);
+        app.say_in("ada", &conversation, "short").await.rest().await;
+        app.model.takes(4_000);
+        app.say_in("ada", &conversation, "shorter").await.rest().await;
+        let told: Vec<usize> = told(&app).iter().map(Vec::len).collect();
+        assert_eq!(told, [1, 3, 3], "the long message is left out, the short ones stay");
+    }
+}
+
+/// Lists the texts of every request.
+fn told(app: &TestApp) -> Vec<Vec<String>> {
+    app.model.asked().iter().map(|asked| asked.history.iter().map(words).collect()).collect()
 }
 
 fn words(item: &Item) -> String {

@@ -48,7 +48,7 @@ on_both! { migrations();
 
         id: 7
         event: run.completed
-        data: {"run_id":"<id 1>","usage":{"input_tokens":14,"output_tokens":6,"total_tokens":20,"cached_input_tokens":0,"reasoning_tokens":0,"model_calls":2,"estimated":false}}
+        data: {"run_id":"<id 1>","usage":{"input_tokens":14,"output_tokens":6,"total_tokens":20,"cached_input_tokens":0,"reasoning_tokens":0,"model_calls":2,"estimated":false,"cost_micros":null}}
         "#); }
     }
 
@@ -102,6 +102,7 @@ on_both! { migrations();
           ],
           "usage": {
             "cached_input_tokens": 0,
+            "cost_micros": null,
             "estimated": false,
             "input_tokens": 14,
             "model_calls": 2,

@@ -1,9 +1,21 @@
-//! The table of providers: names, defaults and quirks. A new provider is a new row here, not a new branch
-//! elsewhere.
+//! The table of providers: names, addresses and default models. `quirks` says where they and their models differ,
+//! `prices` what they cost. A new provider is a new row here, not a new branch elsewhere.
+
+#[cfg(test)]
+mod document;
+mod extras;
+mod overrides;
+mod prices;
+pub(in crate::model) mod quirks;
 
 use std::time::Duration;
 
 use secrecy::SecretString;
+
+pub use extras::{Extras, ExtrasError};
+pub use overrides::{OverrideError, QuirkOverrides};
+pub use prices::{Price, PriceError, Prices};
+pub use quirks::Quirks;
 
 /// A provider of models, as `LLM_PROVIDER` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +52,33 @@ pub struct ProviderSettings {
     pub idle_timeout: Duration,
     /// How long the demo waits before each word; the others ignore it.
     pub pause_per_delta: Duration,
+    /// Where the model departs from others.
+    pub quirks: Quirks,
+    /// What it costs, if that is known.
+    pub price: Option<Price>,
+    /// What goes with each request beside what every server takes.
+    pub extras: Extras,
+}
+
+/// What an operator knows better than our tables.
+#[derive(Clone, Debug, Default)]
+pub struct Corrections {
+    /// Of the quirk table.
+    pub quirks: QuirkOverrides,
+    /// Of the price list.
+    pub prices: Prices,
+}
+
+impl Corrections {
+    /// Returns the quirks of a model.
+    pub fn quirks(&self, provider: Provider, model: &str) -> Quirks {
+        self.quirks.applied_to(quirks::of(provider, model), provider, model)
+    }
+
+    /// Returns the price of a model, if it is known.
+    pub fn price(&self, provider: Provider, model: &str) -> Option<Price> {
+        self.prices.find(provider, model)
+    }
 }
 
 /// A row of the table.
@@ -48,69 +87,7 @@ struct Row {
     environment_prefix: Option<&'static str>,
     base_url: Option<&'static str>,
     models: &'static [&'static str],
-    quirks: Quirks,
 }
-
-/// Where a provider departs from the others, as far as a request or a reply has to know.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Quirks {
-    /// Whether it accepts `parallel_tool_calls`.
-    pub(super) takes_parallel_tool_calls: bool,
-    /// Whether it wants to be asked for usage with `stream_options`, and accepts being asked.
-    pub(super) takes_stream_options: bool,
-    /// Whether it accepts `prompt_cache_key`.
-    pub(super) takes_cache_key: bool,
-    /// What stands for the text of a reply that is calls only.
-    pub(super) empty_content: EmptyContent,
-    /// What it wants back with its own replies.
-    pub(super) echo: Echo,
-    /// Which part of JSON Schema it understands.
-    pub(super) schema: Dialect,
-    /// Headers that go with each request.
-    pub(super) headers: &'static [(&'static str, &'static str)],
-}
-
-/// What stands for the text of a reply that is calls only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EmptyContent {
-    /// `null`, as OpenAI has it.
-    Null,
-    /// `""`, for servers that refuse `null`.
-    Blank,
-}
-
-/// What a provider wants back with its own replies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Echo {
-    /// Nothing.
-    Nothing,
-    /// `extra_content` of each call: Gemini's thought signatures, without which Gemini 3 answers 400.
-    CallExtras,
-    /// `reasoning_details` of the message: OpenRouter, for the Gemini and Anthropic models behind it.
-    ReasoningDetails,
-    /// `reasoning_content` of the message: DeepSeek answers 400 without it once tools were called.
-    ReasoningContent,
-}
-
-/// Which part of JSON Schema a provider understands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Dialect {
-    /// All that our tools use.
-    Full,
-    /// Gemini's subset: no references, constants, type lists or closed objects.
-    Gemini,
-}
-
-/// The quirks of a server that we know nothing about: only what every server accepts.
-const PLAIN: Quirks = Quirks {
-    takes_parallel_tool_calls: false,
-    takes_stream_options: false,
-    takes_cache_key: false,
-    empty_content: EmptyContent::Blank,
-    echo: Echo::Nothing,
-    schema: Dialect::Full,
-    headers: &[],
-};
 
 /// Models as of 2026-11-20: gpt-4o-mini ends 2027-01-14 (OpenAI's deprecations page).
 const OPENAI: Row = Row {
@@ -118,13 +95,6 @@ const OPENAI: Row = Row {
     environment_prefix: Some("OPENAI"),
     base_url: Some("https://api.openai.com/v1"),
     models: &["gpt-4o-mini", "gpt-6-luna"],
-    quirks: Quirks {
-        takes_parallel_tool_calls: true,
-        takes_stream_options: true,
-        takes_cache_key: true,
-        empty_content: EmptyContent::Null,
-        ..PLAIN
-    },
 };
 
 /// Models as of 2026-11-20: gemini-2.5-flash ends 2026-12-01 and is then routed to its successor.
@@ -133,23 +103,14 @@ const GEMINI: Row = Row {
     environment_prefix: Some("GEMINI"),
     base_url: Some("https://generativelanguage.googleapis.com/v1beta/openai"),
     models: &["gemini-2.5-flash", "gemini-3.5-flash-lite"],
-    quirks: Quirks {
-        takes_stream_options: true,
-        empty_content: EmptyContent::Null,
-        echo: Echo::CallExtras,
-        schema: Dialect::Gemini,
-        ..PLAIN
-    },
 };
 
-/// Models as of 2026-11-20: llama-3.3-70b-versatile was shut down 2026-08-16. Usage comes unasked, in
-/// `x_groq`.
+/// Models as of 2026-11-20: llama-3.3-70b-versatile was shut down 2026-08-16.
 const GROQ: Row = Row {
     name: "groq",
     environment_prefix: Some("GROQ"),
     base_url: Some("https://api.groq.com/openai/v1"),
     models: &["llama-3.3-70b-versatile", "openai/gpt-oss-120b"],
-    quirks: Quirks { takes_parallel_tool_calls: true, empty_content: EmptyContent::Null, ..PLAIN },
 };
 
 /// Models as of 2026-11-20: `:free` models vanish without notice; `openrouter/auto` is paid and stays.
@@ -158,27 +119,12 @@ const OPENROUTER: Row = Row {
     environment_prefix: Some("OPENROUTER"),
     base_url: Some("https://openrouter.ai/api/v1"),
     models: &["openai/gpt-oss-20b:free", "openrouter/auto"],
-    quirks: Quirks {
-        takes_parallel_tool_calls: true,
-        takes_stream_options: true,
-        echo: Echo::ReasoningDetails,
-        headers: &[("x-title", "Parlor")],
-        ..PLAIN
-    },
 };
 
-/// No default: whoever runs a server knows its models. Strict servers refuse parameters that they do not
-/// know.
-const CUSTOM: Row = Row {
-    name: "custom",
-    environment_prefix: None,
-    base_url: None,
-    models: &[],
-    quirks: Quirks { echo: Echo::ReasoningContent, ..PLAIN },
-};
+/// No default: whoever runs a server knows its models.
+const CUSTOM: Row = Row { name: "custom", environment_prefix: None, base_url: None, models: &[] };
 
-const DEMO: Row =
-    Row { name: "demo", environment_prefix: None, base_url: None, models: &["demo"], quirks: PLAIN };
+const DEMO: Row = Row { name: "demo", environment_prefix: None, base_url: None, models: &["demo"] };
 
 impl Provider {
     /// Every provider, in the order of the documentation.
@@ -219,11 +165,6 @@ impl Provider {
         }
     }
 
-    /// Returns where it departs from the others.
-    pub(super) const fn quirks(self) -> Quirks {
-        self.row().quirks
-    }
-
     const fn row(self) -> &'static Row {
         match self {
             Self::OpenAi => &OPENAI,
@@ -234,21 +175,6 @@ impl Provider {
             Self::Demo => &DEMO,
         }
     }
-}
-
-/// Tells whether the model is of OpenAI's o-series, which refuses `parallel_tool_calls`.
-pub(super) fn is_o_series(model: &str) -> bool {
-    model.strip_prefix('o').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
-}
-
-/// Tells whether the model takes tools on chat completions only with `reasoning_effort` "none".
-pub(super) fn reasons_unless_told_not_to(model: &str) -> bool {
-    model.starts_with("gpt-5.6") || model.starts_with("gpt-6")
-}
-
-/// Tells whether the model refuses a call in its history that has no thought signature: Gemini 3 and later.
-pub(super) fn wants_thought_signature(model: &str) -> bool {
-    !model.trim_start_matches("models/").starts_with("gemini-2")
 }
 
 #[cfg(test)]
@@ -272,19 +198,5 @@ mod tests {
             assert!(provider.environment_prefix().is_some());
             assert_eq!(provider.default_models().len(), 2);
         }
-    }
-
-    #[test]
-    fn models_with_limits_of_their_own_are_known_by_their_names() {
-        assert!(
-            is_o_series("o3-mini")
-                && is_o_series("o1")
-                && !is_o_series("openai/o3")
-                && !is_o_series("ollama")
-        );
-        assert!(reasons_unless_told_not_to("gpt-6-luna") && !reasons_unless_told_not_to("gpt-4o-mini"));
-        assert!(
-            wants_thought_signature("models/gemini-3-pro") && !wants_thought_signature("gemini-2.5-flash")
-        );
     }
 }

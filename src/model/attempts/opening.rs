@@ -1,0 +1,83 @@
+//! The beginning of a reply: everything up to the first sign that a client can see. Until then a call can be made again
+//! without anybody noticing.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream, stream::BoxStream};
+use tokio::time::{Instant, timeout_at};
+
+use crate::domain::{Finish, Model, ModelError, ModelErrorKind, ModelEvent, ModelRequest};
+
+/// A reply as it comes.
+pub(super) type Reply = BoxStream<'static, Result<ModelEvent, ModelError>>;
+
+/// A reply that has begun, or one that has ended before it began.
+pub(super) enum Opening {
+    /// There is something to see; the reply is told from its first event.
+    Begun(Reply),
+    /// The model ended the reply without a word and without a call.
+    Empty(Vec<ModelEvent>),
+}
+
+/// How long a model is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Until its first sign of life.
+    pub first_token: Duration,
+    /// Between two signs of life.
+    pub idle: Duration,
+}
+
+/// Asks, and waits until there is something to see.
+pub(super) async fn open(
+    model: &dyn Model,
+    request: ModelRequest<'_>,
+    patience: Patience,
+) -> Result<Opening, ModelError> {
+    let begun = Instant::now();
+    let opening = timeout_at(begun + patience.first_token, model.stream(request));
+    let mut reply = opening.await.map_err(|_elapsed| silence())??;
+    let mut deadline = begun + patience.first_token;
+    let mut unseen = Vec::new();
+    loop {
+        let event = timeout_at(deadline, reply.next()).await.map_err(|_elapsed| silence())?;
+        let event = event.unwrap_or_else(|| Err(lost()))?;
+        deadline = Instant::now() + patience.idle;
+        let sight = sight(&event);
+        unseen.push(event);
+        match sight {
+            Sight::Nothing => {}
+            Sight::Something => {
+                return Ok(Opening::Begun(stream::iter(unseen.into_iter().map(Ok)).chain(reply).boxed()));
+            }
+            Sight::EndOfNothing => return Ok(Opening::Empty(unseen)),
+        }
+    }
+}
+
+fn silence() -> ModelError {
+    ModelError::new(ModelErrorKind::Timeout, "no sign of a reply in time")
+}
+
+fn lost() -> ModelError {
+    ModelError::new(ModelErrorKind::StreamLost, "the stream ended before it began")
+}
+
+/// What an event shows.
+enum Sight {
+    Nothing,
+    Something,
+    EndOfNothing,
+}
+
+const fn sight(event: &ModelEvent) -> Sight {
+    match event {
+        ModelEvent::Alive | ModelEvent::Meta(_) | ModelEvent::Usage(_) => Sight::Nothing,
+        ModelEvent::Text(_)
+        | ModelEvent::Reasoning(_)
+        | ModelEvent::Call(_)
+        | ModelEvent::Replaced { .. }
+        | ModelEvent::Finished(Finish::Length) => Sight::Something,
+        ModelEvent::Finished(Finish::Stop) => Sight::EndOfNothing,
+    }
+}

@@ -1,0 +1,109 @@
+//! A model for the tests of this room: it says a word or fails, time after time as the test wrote it down.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream, stream::BoxStream};
+
+use crate::domain::{
+    ConversationId, Finish, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest,
+    ToolChoice, Usage,
+};
+
+/// What one call comes to.
+pub(super) type Outcome = Result<Vec<Result<ModelEvent, ModelErrorKind>>, ModelErrorKind>;
+
+/// The model. Its last outcome goes on for ever.
+pub(super) struct Fake {
+    name: &'static str,
+    outcomes: Mutex<VecDeque<Outcome>>,
+    closed_for: Option<Duration>,
+    calls: AtomicUsize,
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// Returns a whole reply of one word.
+pub(super) fn word(text: &str) -> Outcome {
+    let usage = Usage { input_tokens: 1, model_calls: 1, ..Usage::default() };
+    let events =
+        [ModelEvent::Text(text.into()), ModelEvent::Usage(usage), ModelEvent::Finished(Finish::Stop)];
+    Ok(events.into_iter().map(Ok).collect())
+}
+
+/// Returns a whole reply without a word.
+pub(super) fn nothing() -> Outcome {
+    let usage = Usage { input_tokens: 1, model_calls: 1, ..Usage::default() };
+    Ok(vec![Ok(ModelEvent::Usage(usage)), Ok(ModelEvent::Finished(Finish::Stop))])
+}
+
+impl Fake {
+    pub(super) fn new(name: &'static str, outcomes: impl IntoIterator<Item = Outcome>) -> Self {
+        let outcomes = Mutex::new(outcomes.into_iter().collect());
+        Self { name, outcomes, closed_for: None, calls: AtomicUsize::new(0), retry_after: None }
+    }
+
+    pub(super) fn saying(name: &'static str, text: &str) -> Self {
+        Self::new(name, [word(text)])
+    }
+
+    pub(super) fn failing(name: &'static str, kind: ModelErrorKind) -> Self {
+        Self::new(name, [Err(kind)])
+    }
+
+    pub(super) fn closed_for(self, wait: Duration) -> Self {
+        Self { closed_for: Some(wait).filter(|wait| !wait.is_zero()), ..self }
+    }
+
+    /// Returns how often it was asked.
+    pub(super) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    fn next_outcome(&self) -> Outcome {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let mut outcomes = self.outcomes.lock().unwrap();
+        if outcomes.len() > 1 { outcomes.pop_front().unwrap() } else { outcomes.front().unwrap().clone() }
+    }
+}
+
+#[async_trait]
+impl Model for Fake {
+    fn identity(&self) -> ModelIdentity {
+        ModelIdentity { provider: "fake".into(), model: self.name.into() }
+    }
+
+    fn closed_for(&self) -> Option<Duration> {
+        self.closed_for
+    }
+
+    async fn stream(
+        &self,
+        _request: ModelRequest<'_>,
+    ) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
+        let retry_after = self.retry_after;
+        let failed = move |kind| ModelError { retry_after, ..ModelError::new(kind, "fake") };
+        let events = self.next_outcome().map_err(failed)?;
+        Ok(stream::iter(events.into_iter().map(move |event| event.map_err(failed))).boxed())
+    }
+}
+
+/// Asks a model and returns all it says, or the kind of its first failure.
+pub(super) async fn ask(model: &dyn Model) -> Result<Vec<ModelEvent>, ModelErrorKind> {
+    let request = ModelRequest {
+        instructions: "",
+        history: &[],
+        tools: &[],
+        tool_choice: ToolChoice::Auto,
+        conversation_id: ConversationId::new(),
+    };
+    let reply = model.stream(request).await.map_err(|error| error.kind)?;
+    let events: Vec<_> = reply.collect().await;
+    events.into_iter().map(|event| event.map_err(|error| error.kind)).collect()
+}

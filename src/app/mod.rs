@@ -20,7 +20,7 @@ use crate::{
     clock::Clock,
     config::{self, AuthMode, Config, Hosts, Origins},
     domain::Models,
-    http::{self, Allowed, App, AppState, ForeignOrigins, HostGuard, ToolHealth},
+    http::{self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, ToolHealth},
     policy::AllowAll,
     runs::{RunSettings, Runs},
     shutdown::Shutdown,
@@ -207,6 +207,7 @@ fn app(
         guard: guard(&config.http, &config.auth.mode),
         auth,
         clock,
+        description: Description::make(),
         heartbeat: config.http.heartbeat,
         max_body_bytes: config.http.max_body_bytes,
     })

@@ -4,9 +4,11 @@ mod accept_header;
 mod chat;
 mod conversations;
 mod cors;
+mod docs;
 mod fields;
 mod guard;
 mod health;
+mod openapi;
 mod params;
 mod principal;
 mod problem;
@@ -27,6 +29,7 @@ use axum::{
 };
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
+pub use docs::Description;
 pub use guard::{Allowed, ForeignOrigins, HostGuard};
 pub use health::ToolHealth;
 pub use routes::Route;
@@ -61,6 +64,8 @@ pub struct AppState {
     pub guard: HostGuard,
     /// How long a stream may be silent before it sends a comment.
     pub heartbeat: Duration,
+    /// The description of the API.
+    pub description: Description,
     /// The most bytes of a request's body.
     pub max_body_bytes: usize,
 }
@@ -85,12 +90,20 @@ pub fn routes() -> Vec<Route> {
     table().into_routes()
 }
 
+/// Describes every route, as OpenAPI 3.1.
+pub fn description() -> serde_json::Value {
+    openapi::document()
+}
+
 /// Names every route: contract, section 1.
 fn table() -> Table {
     let conversation = "/api/{user_id}/conversations/{conversation_id}";
     Table::default()
         .get("/health/live", health::live)
         .get("/health/ready", health::ready)
+        .get("/openapi.json", docs::description)
+        .get("/docs", docs::page)
+        .get("/docs/{file}", docs::file)
         .post("/api/{user_id}/chat", chat::chat)
         .get("/api/{user_id}/conversations", conversations::list)
         .post("/api/{user_id}/conversations", conversations::create)

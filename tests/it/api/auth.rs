@@ -40,6 +40,9 @@ fn cases() -> Vec<Case> {
     vec![
         case("GET", "/health/live", None, 200),
         case("GET", "/health/ready", None, 200),
+        case("GET", "/openapi.json", None, 200),
+        case("GET", "/docs", None, 200),
+        case("GET", "/docs/{file}", None, 200),
         case("POST", "/api/{user_id}/chat", Some(json!({"message": "hi"})), 200),
         case("GET", "/api/{user_id}/conversations", None, 200),
         case("POST", "/api/{user_id}/conversations", Some(json!({})), 201),
@@ -89,7 +92,7 @@ impl Ids {
 
     fn path(&self, route: Route, user: &str) -> String {
         let path = route.path.replace("{user_id}", user).replace("{conversation_id}", &self.conversation);
-        path.replace("{run_id}", &self.run).replace("{number}", &self.number)
+        path.replace("{run_id}", &self.run).replace("{number}", &self.number).replace("{file}", "start.js")
     }
 }
 

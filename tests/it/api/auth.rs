@@ -4,6 +4,7 @@ mod browsers;
 mod expiry;
 mod headers;
 mod process;
+mod tenants;
 
 use std::collections::HashSet;
 
@@ -97,12 +98,21 @@ impl Ids {
 }
 
 async fn send(app: &TestApp, case: &Case, path: &str, token: Option<&str>) -> Response {
-    let method: Method = case.route.method.parse().unwrap();
+    send_as(app, case.route.method.parse().unwrap(), path, case.body.clone(), token).await
+}
+
+async fn send_as(
+    app: &TestApp,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+    token: Option<&str>,
+) -> Response {
     let bearer = token.map(|token| format!("Bearer {token}"));
     let mut headers = vec![("accept", "application/json")];
     headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
-    headers.extend(case.body.as_ref().map(|_| ("content-type", "application/json")));
-    let body = case.body.as_ref().map(Value::to_string).unwrap_or_default();
+    headers.extend(body.as_ref().map(|_| ("content-type", "application/json")));
+    let body = body.as_ref().map(Value::to_string).unwrap_or_default();
     app.send(method, path, &headers, body).await
 }
 

@@ -99,12 +99,17 @@ impl Runs {
 async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let inner = &runs.0;
     let user = turn.principal.user.clone();
-    let model = inner.models.find(turn.provider.as_deref(), turn.model.as_deref());
-    let model = Arc::clone(model.map_err(StartError::NoSuchModel)?);
+    let model = match inner.model_for(&turn) {
+        Ok(model) => model,
+        // A turn that was accepted before is told all the same.
+        Err(refusal) => {
+            return inner
+                .repeated(&user, idempotency_key(inner, &turn).as_ref())
+                .await
+                .unwrap_or(Err(refusal));
+        }
+    };
     let asked = accept(inner, &turn, model.identity());
-    if let Err(refusal) = inner.is_open(model.as_ref()) {
-        return inner.repeated(&user, asked.key.as_ref()).await.unwrap_or(Err(refusal));
-    }
     let (run, conversation, identity) = (asked.run, asked.conversation.conversation(), asked.model.clone());
     let live = inner.shelf.open(run, user.clone(), conversation);
     let accepted = match inner.accept(asked).await {
@@ -131,14 +136,16 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
 }
 
 impl Inner {
-    /// Tells whether new turns may begin, with this model.
-    fn is_open(&self, model: &dyn Model) -> Result<(), StartError> {
+    /// Finds the model for a new turn, or says why none may begin.
+    fn model_for(&self, turn: &NewTurn) -> Result<Arc<dyn Model>, StartError> {
+        let model = self.models.find(turn.provider.as_deref(), turn.model.as_deref());
+        let model = model.map_err(StartError::NoSuchModel)?;
         if self.shutdown.is_draining() {
             return Err(StartError::ShuttingDown);
         }
         match model.closed_for() {
             Some(retry_after) => Err(StartError::ModelUnavailable { retry_after }),
-            None => Ok(()),
+            None => Ok(Arc::clone(model)),
         }
     }
 
@@ -171,8 +178,7 @@ impl Inner {
 }
 
 fn accept(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Accept {
-    let lifetime = TimeDelta::from_std(inner.settings.idempotency).unwrap_or(TimeDelta::MAX);
-    let key = turn.key.clone().map(|key| IdempotencyKey { key, body_hash: digest(&turn.asked()), lifetime });
+    let key = idempotency_key(inner, turn);
     let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
     Accept {
         user: turn.principal.user.clone(),
@@ -183,6 +189,11 @@ fn accept(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Accept {
         owner: inner.owner.clone(),
         key,
     }
+}
+
+fn idempotency_key(inner: &Inner, turn: &NewTurn) -> Option<IdempotencyKey> {
+    let lifetime = TimeDelta::from_std(inner.settings.idempotency).unwrap_or(TimeDelta::MAX);
+    turn.key.clone().map(|key| IdempotencyKey { key, body_hash: digest(&turn.asked()), lifetime })
 }
 
 impl NewTurn {

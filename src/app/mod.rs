@@ -18,9 +18,9 @@ use crate::{
     agent::{Agent, Hands, Limits, instructions::instructions},
     auth::Auth,
     clock::Clock,
-    config::{self, AuthMode, Config, Hosts, Origins},
+    config::{self, AuthMode, Config, HangUp, Hosts, Origins},
     domain::Models,
-    http::{self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, ToolHealth},
+    http::{self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, OnDisconnect, ToolHealth},
     policy::AllowAll,
     runs::{RunSettings, Runs},
     shutdown::Shutdown,
@@ -209,6 +209,10 @@ fn app(
         clock,
         description: Description::make(),
         heartbeat: config.http.heartbeat,
+        on_disconnect: match config.http.chatkit_on_disconnect {
+            HangUp::Cancel => OnDisconnect::Cancel,
+            HangUp::Continue => OnDisconnect::Continue,
+        },
         max_body_bytes: config.http.max_body_bytes,
     })
 }

@@ -27,8 +27,34 @@ pub struct Http {
     pub origins: Origins,
     /// The silence after which a stream gets a comment line.
     pub heartbeat: Duration,
+    /// What a ChatKit client means by hanging up.
+    pub chatkit_on_disconnect: HangUp,
     /// The largest body of a request.
     pub max_body_bytes: usize,
+}
+
+/// What a client means by hanging up in the middle of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HangUp {
+    /// Stop.
+    Cancel,
+    /// Nothing.
+    Continue,
+}
+
+impl std::fmt::Display for HangUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Cancel => "cancel",
+            Self::Continue => "continue",
+        })
+    }
+}
+
+impl HangUp {
+    fn parse(word: &str) -> Option<Self> {
+        [Self::Cancel, Self::Continue].into_iter().find(|choice| choice.to_string() == word)
+    }
 }
 
 /// The `Host` headers that are answered.
@@ -58,6 +84,12 @@ impl Http {
             allowed_hosts: read_allowed_hosts(reader),
             origins: read_origins(reader),
             heartbeat: reader.seconds("HEARTBEAT", 15),
+            chatkit_on_disconnect: reader.parsed(
+                "CHATKIT_ON_DISCONNECT",
+                HangUp::Cancel,
+                "cancel or continue",
+                HangUp::parse,
+            ),
             max_body_bytes: reader.number("MAX_BODY_BYTES", 262_144, 1..=LARGEST_BODY),
         }
     }

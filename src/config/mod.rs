@@ -34,7 +34,7 @@ pub use agent::Agent;
 pub use app_env::AppEnv;
 pub use auth::{Auth, AuthMode, Jwt, JwtKeys};
 pub use fault::{Fault, Faults};
-pub use http::{Hosts, Http, Origins};
+pub use http::{HangUp, Hosts, Http, Origins};
 pub use mcp::{Mcp, ServerCommand};
 pub use model::{Choice, ChosenBy, Model};
 pub use provider::{Hosted, ProviderName};

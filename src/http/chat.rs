@@ -1,6 +1,6 @@
 //! `POST /api/{user_id}/chat`: a turn. Accept it, then follow it in the format that the client wants.
 
-mod body;
+pub(super) mod body;
 
 use std::pin::Pin;
 
@@ -12,8 +12,15 @@ use axum::{
 use futures_util::{Stream, StreamExt};
 
 use super::{
-    App, accept_header::Format, fields::Fields, params::path_of, principal::time_left, problem::Problem,
-    query::Query, request_line::RUN_ID, sse,
+    App,
+    accept_header::{self, Format},
+    fields::Fields,
+    params::path_of,
+    principal::time_left,
+    problem::Problem,
+    query::Query,
+    request_line::RUN_ID,
+    sse,
 };
 use crate::{
     domain::{Event, Notice, Principal, RunFailure, RunStatus},
@@ -91,20 +98,46 @@ pub(super) async fn chat(
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
     let body = ChatIn::parse(fields)?;
-    let format = body.format(&headers);
-    let is_simple = query.choice("format", &["text"])?.is_some();
+    let manner = manner(body.stream(), &headers, &query)?;
     let started = app.runs.start(body.into_turn(principal.clone(), key)).await?;
+    tell(&app, &principal, started, manner).await
+}
+
+/// How a turn is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    format: Format,
+    is_simple: bool,
+}
+
+/// Reads how a turn is to be told: the body's word counts before the header's.
+pub(super) fn manner(stream: Option<bool>, headers: &HeaderMap, query: &Query) -> Result<Manner, Problem> {
+    let format = match stream {
+        Some(true) => Format::Events,
+        Some(false) => Format::Json,
+        None => accept_header::format(headers),
+    };
+    Ok(Manner { format, is_simple: query.choice("format", &["text"])?.is_some() })
+}
+
+/// Tells a turn from its start.
+pub(super) async fn tell(
+    app: &App,
+    principal: &Principal,
+    started: Started,
+    manner: Manner,
+) -> Result<Response, Problem> {
     let Followed::Stream(heard) = app.runs.follow(&principal.user, started.run, None).await? else {
         return Err(Problem::NotFound("run"));
     };
-    let limit = time_left(&principal, app.clock.now());
-    let answer = match format {
-        Format::Json => json(&app, &principal, started, heard).await.unwrap_or_else(Problem::into_response),
+    let limit = time_left(principal, app.clock.now());
+    let answer = match manner.format {
+        Format::Json => json(app, principal, started, heard).await.unwrap_or_else(Problem::into_response),
         Format::Plain => sse::plain(sse::until(heard, limit)),
-        Format::Events if is_simple => sse::simple(sse::until(heard, limit), app.heartbeat),
+        Format::Events if manner.is_simple => sse::simple(sse::until(heard, limit), app.heartbeat),
         Format::Events => sse::native(sse::until(heard, limit), app.heartbeat),
     };
-    Ok(with_headers(answer, &principal, started))
+    Ok(with_headers(answer, principal, started))
 }
 
 /// Waits for the end and answers with the whole turn.

@@ -17,8 +17,8 @@ use super::{
     query::Query,
 };
 use crate::{
-    domain::{ConversationId, Principal, Role, Title},
-    store::{ConversationEdit, Deleted, ItemPage},
+    domain::{ConversationId, ItemId, Principal, Recorded, Role, Title},
+    store::{ConversationEdit, ConversationPage, Deleted, ItemPage},
     wire::{ConversationOut, MessageOut, PageOut},
 };
 
@@ -57,8 +57,8 @@ pub(super) async fn list(
     query: Query,
 ) -> Result<Json<PageOut<ConversationOut>>, Problem> {
     let limit = query.limit()?;
-    let after: Option<ConversationId> = query.cursor()?;
-    let mut found = app.store.conversations(&principal.user, after, limit + 1).await?;
+    let page = ConversationPage { after: query.cursor()?, newest_first: true, limit: limit + 1 };
+    let mut found = app.store.conversations(&principal.user, page).await?;
     let has_more = found.len() as u64 > limit;
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next_cursor = found.last().filter(|_| has_more).map(|last| last.id.to_string());
@@ -200,7 +200,13 @@ pub(super) async fn messages(
     let has_more = found.len() as u64 > limit;
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next_cursor = found.last().filter(|_| has_more).map(|last| last.position.to_string());
-    Ok(Json(PageOut { data: found.into_iter().map(|item| MessageOut::new(id, item)).collect(), next_cursor }))
+    let ids: Vec<ItemId> = found.iter().map(|item| item.id).collect();
+    let feedback = app.store.feedback(&principal.user, &ids).await?;
+    let message = |item: Recorded| {
+        let feedback = feedback.get(&item.id).copied();
+        MessageOut::new(id, item).with_feedback(feedback)
+    };
+    Ok(Json(PageOut { data: found.into_iter().map(message).collect(), next_cursor }))
 }
 
 /// In which order messages are listed.

@@ -15,7 +15,8 @@ const PREFLIGHT: [(HeaderName, HeaderValue); 3] = [
     (
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
-            "authorization, content-type, idempotency-key, last-event-id, x-request-id, accept",
+            "authorization, content-type, idempotency-key, last-event-id, x-request-id, accept, \
+             chatkit-frame-instance-id, x-user-id, x-parlor-on-disconnect",
         ),
     ),
     (header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600")),

@@ -91,6 +91,11 @@ impl Fields {
         }
     }
 
+    /// Hands out the fields as they came, for a protocol that is not ours.
+    pub(super) fn into_map(self) -> Map<String, Value> {
+        self.left
+    }
+
     /// Notes that a field is wrong.
     pub(super) fn fault(&mut self, field: &str, message: impl Into<String>) {
         self.faults.push(FieldFault { field: field.into(), message: message.into() });

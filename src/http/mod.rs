@@ -2,6 +2,7 @@
 
 mod accept_header;
 mod chat;
+mod chatkit;
 mod conversations;
 mod cors;
 mod docs;
@@ -14,6 +15,7 @@ mod principal;
 mod problem;
 mod query;
 mod request_line;
+mod retry;
 mod routes;
 mod runs;
 mod serve;
@@ -29,6 +31,7 @@ use axum::{
 };
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
+pub use chatkit::OnDisconnect;
 pub use docs::Description;
 pub use guard::{Allowed, ForeignOrigins, HostGuard};
 pub use health::ToolHealth;
@@ -64,6 +67,8 @@ pub struct AppState {
     pub guard: HostGuard,
     /// How long a stream may be silent before it sends a comment.
     pub heartbeat: Duration,
+    /// What hanging up on a ChatKit stream means.
+    pub on_disconnect: OnDisconnect,
     /// The description of the API.
     pub description: Description,
     /// The most bytes of a request's body.
@@ -111,6 +116,7 @@ fn table() -> Table {
         .patch(conversation, conversations::edit)
         .delete(conversation, conversations::delete)
         .get("/api/{user_id}/conversations/{conversation_id}/messages", conversations::messages)
+        .post("/api/{user_id}/conversations/{conversation_id}/retry", retry::retry)
         .get("/api/{user_id}/runs/{run_id}", runs::read)
         .get("/api/{user_id}/runs/{run_id}/events", runs::events)
         .post("/api/{user_id}/runs/{run_id}/cancel", runs::cancel)
@@ -119,6 +125,8 @@ fn table() -> Table {
         .get("/api/{user_id}/tasks/{number}", tasks::read)
         .patch("/api/{user_id}/tasks/{number}", tasks::edit)
         .delete("/api/{user_id}/tasks/{number}", tasks::delete)
+        .post("/chatkit", chatkit::chatkit)
+        .post("/api/{user_id}/chatkit", chatkit::of_user)
 }
 
 /// Builds the router, and what every request passes through.

@@ -30,9 +30,14 @@ pub(super) fn path_of(user: &UserId) -> String {
 }
 
 impl Params {
+    /// Returns a parameter as it stands in the path; nothing if it is none of the route's.
+    pub(super) fn find(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(found, _)| *found == name).map(|(_, value)| value)
+    }
+
     /// Returns a parameter as it stands in the path.
     pub(super) fn text(&self, name: &str) -> &str {
-        self.0.iter().find(|(found, _)| *found == name).map_or("", |(_, value)| value)
+        self.find(name).unwrap_or_default()
     }
 
     /// Reads an id.

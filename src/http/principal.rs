@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, HeaderName, header, request::Parts},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -17,6 +17,12 @@ use crate::{
 /// How long a stream goes on after the token that opened it, so that a client can fetch a new one.
 const AFTER_EXPIRY: TimeDelta = TimeDelta::seconds(60);
 
+/// The header that names the user where no token does and the path has no place for it.
+const USER_ID: HeaderName = HeaderName::from_static("x-user-id");
+
+/// The user of a request that names none.
+const USUAL_USER: &str = "local";
+
 impl FromRequestParts<App> for Principal {
     type Rejection = Problem;
 
@@ -25,14 +31,13 @@ impl FromRequestParts<App> for Principal {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let principal = match &app.auth {
             Auth::None => {
-                let user = UserId::parse(Params::from_request_parts(parts, app).await?.text("user_id"));
-                let user = user.map_err(|error| Problem::field("user_id", error.to_string()))?;
-                Self { user, expires_at: None }
+                let params = Params::from_request_parts(parts, app).await?;
+                Self { user: named(&params, &parts.headers)?, expires_at: None }
             }
             Auth::Tokens(verifier) => {
                 let principal = verifier.verify(bearer(&parts.headers)?).await?;
                 let params = Params::from_request_parts(parts, app).await?;
-                if params.text("user_id") != principal.user.as_str() {
+                if params.find("user_id").is_some_and(|user| user != principal.user.as_str()) {
                     return Err(Problem::Forbidden("this token is for another user".into()));
                 }
                 principal
@@ -41,6 +46,16 @@ impl FromRequestParts<App> for Principal {
         RequestScope::note_user(&principal.user);
         Ok(principal)
     }
+}
+
+/// Finds the user whom a request names: in its path, or on a route without one in a header.
+fn named(params: &Params, headers: &HeaderMap) -> Result<UserId, Problem> {
+    if let Some(user) = params.find("user_id") {
+        return UserId::parse(user).map_err(|error| Problem::field("user_id", error.to_string()));
+    }
+    let user = headers.get(USER_ID).map_or(Ok(USUAL_USER), |user| user.to_str());
+    let user = user.ok().and_then(|user| UserId::parse(user).ok());
+    user.ok_or(Problem::InvalidHeader { name: "X-User-Id", fault: "must be a user id" })
 }
 
 /// Finds the token: one `Authorization` header, of the kind `Bearer`.

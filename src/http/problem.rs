@@ -129,7 +129,7 @@ impl Problem {
     }
 
     /// Writes what is inside to the log; a client's own mistakes are in its request line already.
-    fn log(&self) {
+    pub(super) fn log(&self) {
         match self {
             Self::StorageUnavailable(_) | Self::Internal(_) => {
                 tracing::error!(error = self as &dyn std::error::Error, "request failed");
@@ -167,10 +167,24 @@ const fn status_of(failure: RunFailure) -> StatusCode {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        self.respond(None)
+    }
+}
+
+impl Problem {
+    /// Answers with the sentence a second time, as `message`, where the component of ChatKit looks for it.
+    pub(super) fn with_message(self) -> Response {
+        let message = self.to_string();
+        self.respond(Some(message))
+    }
+
+    fn respond(&self, message: Option<String>) -> Response {
         self.log();
         let (status, _, _) = self.row();
         let scope = RequestScope::current();
-        let problem = ProblemOut::new(&self, scope.as_deref().map_or("", RequestScope::id));
+        let request_id = scope.as_deref().map_or("", RequestScope::id);
+        let mut problem = ProblemOut::new(self, request_id);
+        problem.message = message;
         let body = serde_json::to_string(&problem).unwrap_or_default();
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let mut response = (status, [content_type], body).into_response();
@@ -202,6 +216,7 @@ impl From<StartError> for Problem {
             }
             StartError::ModelUnavailable { retry_after } => Self::ModelUnavailable { retry_after },
             StartError::NoSuchConversation => Self::NotFound("conversation"),
+            StartError::NoSuchMessage => Self::NotFound("message"),
             StartError::Busy { active } => Self::ConversationBusy { active },
             StartError::KeyReused => Self::KeyReused,
             StartError::Store(error) => error.into(),

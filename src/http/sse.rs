@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What a run sounds like.
-type Listening = Pin<Box<dyn Stream<Item = Heard> + Send>>;
+pub(super) type Listening = Pin<Box<dyn Stream<Item = Heard> + Send>>;
 
 /// Tells proxies not to hold frames back.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -56,7 +56,11 @@ pub(super) fn plain(heard: Listening) -> Response {
     answer("text/plain; charset=utf-8", pieces)
 }
 
-fn answer(content_type: &'static str, frames: impl Stream<Item = String> + Send + 'static) -> Response {
+/// Answers with frames as they come.
+pub(super) fn answer(
+    content_type: &'static str,
+    frames: impl Stream<Item = String> + Send + 'static,
+) -> Response {
     let body = Body::from_stream(frames.map(|frame| Ok::<_, std::convert::Infallible>(Bytes::from(frame))));
     let mut answer = ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response();
     pass_through(&mut answer);

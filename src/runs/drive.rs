@@ -9,7 +9,7 @@ use super::{
     Inner, Runs,
     live::{Live, Shelf},
     recorder::Recorder,
-    start::NewTurn,
+    turn::NewTurn,
 };
 use crate::{
     agent::{History, Stop, Turn, window},

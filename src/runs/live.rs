@@ -38,9 +38,14 @@ struct Progress {
 }
 
 impl Live {
-    pub(super) fn new(run: RunId, user: UserId, conversation: ConversationId) -> Self {
+    pub(super) fn new(
+        run: RunId,
+        user: UserId,
+        conversation: ConversationId,
+        cancel: CancellationToken,
+    ) -> Self {
         let told = watch::Sender::new(Progress { last: EventId::NONE, is_over: false });
-        Self { run, user, conversation, cancel: CancellationToken::new(), log: Mutex::default(), told }
+        Self { run, user, conversation, cancel, log: Mutex::default(), told }
     }
 
     pub(super) fn push(&self, id: EventId, event: Event) {
@@ -111,8 +116,14 @@ impl Shelf {
     }
 
     /// Puts a run on the shelf.
-    pub(super) fn open(&self, run: RunId, user: UserId, conversation: ConversationId) -> Arc<Live> {
-        let live = Arc::new(Live::new(run, user, conversation));
+    pub(super) fn open(
+        &self,
+        run: RunId,
+        user: UserId,
+        conversation: ConversationId,
+        cancel: CancellationToken,
+    ) -> Arc<Live> {
+        let live = Arc::new(Live::new(run, user, conversation, cancel));
         locked(&self.state).runs.insert(run, Arc::clone(&live));
         live
     }
@@ -185,6 +196,10 @@ mod tests {
         UserId::parse(name).unwrap()
     }
 
+    fn opened(shelf: &Shelf) -> Arc<Live> {
+        shelf.open(RunId::new(), user("ada"), ConversationId::new(), CancellationToken::new())
+    }
+
     fn end(run_id: RunId) -> Event {
         let usage = Usage::default();
         Event::Ended(End { run_id, status: RunStatus::Completed, failure: None, usage })
@@ -192,7 +207,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_waits_for_what_comes_and_ends_with_the_run() {
-        let live = Arc::new(Live::new(RunId::new(), user("ada"), ConversationId::new()));
+        let live =
+            Arc::new(Live::new(RunId::new(), user("ada"), ConversationId::new(), CancellationToken::new()));
         let reader = tokio::spawn({
             let live = Arc::clone(&live);
             async move { live.read(EventId::NONE).await.len() }
@@ -206,7 +222,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_finished_log_stays_for_a_while() {
         let shelf = Shelf::new(Duration::from_secs(300));
-        let live = shelf.open(RunId::new(), user("ada"), ConversationId::new());
+        let live = opened(&shelf);
         live.push(1.into(), end(live.run));
         shelf.retire(&live);
         tokio::time::advance(Duration::from_secs(299)).await;
@@ -221,8 +237,7 @@ mod tests {
     async fn finished_logs_are_let_go_oldest_first_when_they_are_too_much() {
         let shelf = Shelf::new(Duration::from_secs(300));
         let text = "x".repeat(1024 * 1024);
-        let all: Vec<_> =
-            (0..70).map(|_| shelf.open(RunId::new(), user("ada"), ConversationId::new())).collect();
+        let all: Vec<_> = (0..70).map(|_| opened(&shelf)).collect();
         for live in &all {
             live.push_delta(1.into(), Voice::Speech, ItemId::new(), &text);
             live.push(2.into(), end(live.run));
@@ -236,7 +251,7 @@ mod tests {
     #[tokio::test]
     async fn a_log_without_its_end_is_let_go_at_once() {
         let shelf = Shelf::new(Duration::from_secs(300));
-        let live = shelf.open(RunId::new(), user("ada"), ConversationId::new());
+        let live = opened(&shelf);
         live.push_delta(1.into(), Voice::Speech, ItemId::new(), "half");
         shelf.retire(&live);
         assert!(shelf.find(&user("ada"), live.run).is_none());
@@ -246,7 +261,7 @@ mod tests {
     #[tokio::test]
     async fn a_run_is_found_by_its_user_alone() {
         let shelf = Shelf::new(Duration::ZERO);
-        let live = shelf.open(RunId::new(), user("ada"), ConversationId::new());
+        let live = opened(&shelf);
         assert!(shelf.find(&user("bob"), live.run).is_none());
         assert!(shelf.find(&user("ada"), live.run).is_some());
     }

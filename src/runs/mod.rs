@@ -11,13 +11,15 @@ mod recorder;
 mod recovery;
 mod start;
 mod task_call;
+mod turn;
 
 use std::{sync::Arc, time::Duration};
 
 pub use follow::{Followed, Heard};
 use live::Shelf;
-pub use start::{NewTurn, StartError, Started};
+pub use start::{StartError, Started};
 pub use task_call::{TaskCall, TaskCallError};
+pub use turn::{NewTurn, Prompt};
 
 use crate::{
     agent::Agent,

@@ -1,44 +1,23 @@
 //! Starting a run: durable first, then on its own task. The caller only waits; it cannot leave a run half started.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use chrono_tz::Tz;
-use sha2::{Digest, Sha256};
 use tracing::Instrument;
 
-use super::{Inner, Runs, recorder::Recorder};
+use super::{
+    Inner, Runs,
+    recorder::Recorder,
+    turn::{NewTurn, Prompt},
+};
 use crate::{
     agent::instructions,
     domain::{
-        ConversationId, Event, Model, ModelIdentity, NoSuchModel, NoticeCode, Principal, RunId, Scribe,
-        ToolChoice, UserId, UserMessage,
+        ConversationId, Event, Model, ModelIdentity, NoSuchModel, NoticeCode, RunId, Scribe, UserId,
+        UserMessage,
     },
-    store::{Accept, AcceptError, Accepted, Hold, IdempotencyKey, Place, Refusal, StoreError},
+    store::{Accept, AcceptError, Accepted, Again, Hold, IdempotencyKey, Place, Refusal, StoreError},
 };
-
-/// A turn as a client asks for it, every field checked.
-#[derive(Clone, Debug)]
-pub struct NewTurn {
-    /// Who asks.
-    pub principal: Principal,
-    /// The conversation that goes on; none starts a new one.
-    pub conversation: Option<ConversationId>,
-    /// What the user said.
-    pub message: String,
-    /// The provider that the client named, if it did.
-    pub provider: Option<String>,
-    /// The model that the client named, if it did.
-    pub model: Option<String>,
-    /// Where the user is.
-    pub timezone: Option<Tz>,
-    /// What else the model should know of the message.
-    pub metadata: BTreeMap<String, String>,
-    /// Whether the first reply may, must or must not call a tool.
-    pub tool_choice: ToolChoice,
-    /// The client's idempotency key.
-    pub key: Option<String>,
-}
 
 /// A run that was started, now or by an earlier request with the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +48,9 @@ pub enum StartError {
     /// The user has no such conversation.
     #[error("no such conversation")]
     NoSuchConversation,
+    /// There is no message that could be answered again.
+    #[error("no such message")]
+    NoSuchMessage,
     /// Another run of the conversation is under way.
     #[error("the conversation is busy")]
     Busy {
@@ -109,10 +91,10 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
                 .unwrap_or(Err(refusal));
         }
     };
-    let asked = accept(inner, &turn, model.identity());
-    let (run, conversation, identity) = (asked.run, asked.conversation.conversation(), asked.model.clone());
-    let live = inner.shelf.open(run, user.clone(), conversation);
-    let accepted = match inner.accept(asked).await {
+    let asked = asked(inner, &turn, model.identity());
+    let ((run, conversation), identity) = (asked.place(), model.identity());
+    let live = inner.shelf.open(run, user.clone(), conversation, turn.cancel.clone());
+    let accepted = match inner.accept(&user, asked).await {
         Ok(accepted) => accepted,
         Err(error) => {
             inner.shelf.discard(&live);
@@ -150,11 +132,15 @@ impl Inner {
     }
 
     /// Accepts a turn. If the answer to the commit is lost, looks whether it was stored all the same.
-    async fn accept(&self, turn: Accept) -> Result<Accepted, AcceptError> {
-        let (user, run) = (turn.user.clone(), turn.run);
-        match self.store.accept(turn).await {
+    async fn accept(&self, user: &UserId, asked: Asked) -> Result<Accepted, AcceptError> {
+        let (run, _) = asked.place();
+        let accepted = match asked {
+            Asked::Turn(turn) => self.store.accept(turn).await,
+            Asked::Again(again) => self.store.accept_again(again).await,
+        };
+        match accepted {
             Err(AcceptError::Store(error)) if error.is_transient() => {
-                match self.store.find_accepted(&user, run).await {
+                match self.store.find_accepted(user, run).await {
                     Ok(Some(accepted)) => Ok(accepted),
                     Ok(None) | Err(_) => Err(error.into()),
                 }
@@ -177,33 +163,46 @@ impl Inner {
     }
 }
 
-fn accept(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Accept {
+/// What the store is asked for.
+enum Asked {
+    Turn(Accept),
+    Again(Again),
+}
+
+impl Asked {
+    const fn place(&self) -> (RunId, ConversationId) {
+        match self {
+            Self::Turn(turn) => (turn.run, turn.conversation.conversation()),
+            Self::Again(again) => (again.run, again.conversation),
+        }
+    }
+}
+
+fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
+    let (user, run, owner) = (turn.principal.user.clone(), RunId::new(), inner.owner.clone());
+    let (place, text) = match &turn.prompt {
+        Prompt::Begin(text) => (Place::New(ConversationId::new()), text),
+        Prompt::Say(conversation, text) => (Place::In(*conversation), text),
+        Prompt::Again(conversation, after) => {
+            return Asked::Again(Again {
+                user,
+                conversation: *conversation,
+                after: *after,
+                run,
+                model,
+                owner,
+            });
+        }
+    };
     let key = idempotency_key(inner, turn);
     let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
-    Accept {
-        user: turn.principal.user.clone(),
-        conversation: turn.conversation.map_or_else(|| Place::New(ConversationId::new()), Place::In),
-        message: UserMessage { text: turn.message.clone(), context },
-        run: RunId::new(),
-        model,
-        owner: inner.owner.clone(),
-        key,
-    }
+    let message = UserMessage { text: text.clone(), context };
+    Asked::Turn(Accept { user, conversation: place, message, run, model, owner, key })
 }
 
 fn idempotency_key(inner: &Inner, turn: &NewTurn) -> Option<IdempotencyKey> {
     let lifetime = TimeDelta::from_std(inner.settings.idempotency).unwrap_or(TimeDelta::MAX);
-    turn.key.clone().map(|key| IdempotencyKey { key, body_hash: digest(&turn.asked()), lifetime })
-}
-
-impl NewTurn {
-    /// Lists what makes two requests the same: what was sent, not what the service makes of it today.
-    fn asked(&self) -> [String; 4] {
-        let conversation = self.conversation.map(|id| id.to_string());
-        let [conversation, provider, model] =
-            [conversation, self.provider.clone(), self.model.clone()].map(Option::unwrap_or_default);
-        [self.message.clone(), conversation, provider, model]
-    }
+    turn.key.clone().map(|key| IdempotencyKey { key, body_hash: turn.digest(), lifetime })
 }
 
 fn refused(error: AcceptError) -> Result<Started, StartError> {
@@ -214,6 +213,7 @@ fn refused(error: AcceptError) -> Result<Started, StartError> {
             Refusal::NoSuchConversation => Err(StartError::NoSuchConversation),
             Refusal::Busy { active } => Err(StartError::Busy { active }),
             Refusal::KeyReused => Err(StartError::KeyReused),
+            Refusal::NoSuchMessage => Err(StartError::NoSuchMessage),
         },
     }
 }
@@ -226,30 +226,5 @@ fn created(run_id: RunId, accepted: Accepted, model: &ModelIdentity) -> Event {
         provider: model.provider.clone(),
         model: model.model.clone(),
         attempt: 1,
-    }
-}
-
-/// Digests parts so that no two different lists of parts come out the same.
-fn digest(parts: &[impl AsRef<str>]) -> String {
-    use std::fmt::Write;
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update(part.as_ref().len().to_le_bytes());
-        hash.update(part.as_ref().as_bytes());
-    }
-    hash.finalize().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::digest;
-
-    #[test]
-    fn where_one_part_ends_and_the_next_begins_counts() {
-        assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
-        assert_eq!(digest(&["ab", "c"]), digest(&["ab", "c"]));
     }
 }

@@ -80,6 +80,8 @@ pub enum Refusal {
     },
     /// The key was used for another request.
     KeyReused,
+    /// The conversation has no message that could be answered again.
+    NoSuchMessage,
 }
 
 /// A turn was refused, or the store failed.
@@ -125,7 +127,8 @@ async fn accept(tx: &mut Tx<'_>, turn: &Accept, now: DateTime<Utc>) -> Result<Ac
         keys::claim(tx, turn, key, now).await?;
     }
     let (conversation, position) = take_place(tx, turn, now).await?;
-    start_run(tx, turn, conversation, now).await?;
+    let run = NewRun { id: turn.run, user: &turn.user, model: &turn.model, owner: &turn.owner };
+    start_run(tx, &run, conversation, now).await?;
     let user_message = ItemId::new();
     let item = Item::User(turn.message.clone());
     let event = EventId::first_of(1);
@@ -165,10 +168,18 @@ async fn take_place(
     }
 }
 
+/// A run that is to begin.
+pub(super) struct NewRun<'a> {
+    pub(super) id: RunId,
+    pub(super) user: &'a UserId,
+    pub(super) model: &'a ModelIdentity,
+    pub(super) owner: &'a str,
+}
+
 /// Inserts the run. That the conversation is busy shows as a conflict with the index of running runs.
-async fn start_run(
+pub(super) async fn start_run(
     tx: &mut Tx<'_>,
-    turn: &Accept,
+    run: &NewRun<'_>,
     conversation: ConversationId,
     now: DateTime<Utc>,
 ) -> Result<(), AcceptError> {
@@ -186,13 +197,13 @@ async fn start_run(
         Runs::CreatedAt,
     ];
     let values = [
-        turn.run.uuid().into(),
-        turn.user.as_str().into(),
+        run.id.uuid().into(),
+        run.user.as_str().into(),
         conversation.uuid().into(),
         RunStatus::Running.as_str().into(),
-        turn.model.provider.as_str().into(),
-        turn.model.model.as_str().into(),
-        turn.owner.as_str().into(),
+        run.model.provider.as_str().into(),
+        run.model.model.as_str().into(),
+        run.owner.into(),
         1.into(),
         EventId::first_of(1).get().into(),
         to_json("usage", &Usage::default())?.into(),

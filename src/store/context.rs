@@ -64,6 +64,22 @@ pub(super) async fn begin_at(
     Ok(())
 }
 
+/// Has the context of a conversation begin at a position at the latest: what followed it was taken back.
+pub(super) async fn begin_no_later_than(
+    tx: &mut Tx<'_>,
+    conversation: ConversationId,
+    position: i64,
+) -> Result<(), StoreError> {
+    let update = Query::update()
+        .table(Conversations::Table)
+        .value(Conversations::ContextStart, position)
+        .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
+        .and_where(Expr::col(Conversations::ContextStart).gt(position))
+        .to_owned();
+    tx.execute(&update).await?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use parlor_db::{

@@ -32,6 +32,17 @@ pub struct ConversationEdit {
     pub title: Title,
 }
 
+/// Which conversations of a user to read, in the order in which they were made.
+#[derive(Clone, Copy, Debug)]
+pub struct ConversationPage {
+    /// Start behind this one, in the direction of reading.
+    pub after: Option<ConversationId>,
+    /// Read from the newest.
+    pub newest_first: bool,
+    /// How many at most.
+    pub limit: u64,
+}
+
 #[derive(sqlx::FromRow)]
 struct ConversationRow {
     id: Uuid,
@@ -85,17 +96,18 @@ impl Store {
         Ok(self.db.find::<ConversationRow>(&select).await?.map(Conversation::from))
     }
 
-    /// Lists conversations of the user, newest first by creation, behind `after`.
+    /// Reads a page of the user's conversations.
     pub async fn conversations(
         &self,
         user: &UserId,
-        after: Option<ConversationId>,
-        limit: u64,
+        page: ConversationPage,
     ) -> Result<Vec<Conversation>, StoreError> {
         let mut select = of_user(user);
-        select.order_by((Conversations::Table, Conversations::Id), Order::Desc).limit(limit);
-        if let Some(after) = after {
-            select.and_where(column(Conversations::Id).lt(after.uuid()));
+        let order = if page.newest_first { Order::Desc } else { Order::Asc };
+        select.order_by((Conversations::Table, Conversations::Id), order).limit(page.limit);
+        if let Some(after) = page.after {
+            let (id, after) = (column(Conversations::Id), after.uuid());
+            select.and_where(if page.newest_first { id.lt(after) } else { id.gt(after) });
         }
         Ok(self.db.all::<ConversationRow>(&select).await?.into_iter().map(Conversation::from).collect())
     }

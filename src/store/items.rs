@@ -63,6 +63,23 @@ impl Store {
         rows.into_iter().map(Recorded::try_from).collect()
     }
 
+    /// Finds where an item stands in a conversation of the user.
+    pub async fn find_place(
+        &self,
+        user: &UserId,
+        conversation: ConversationId,
+        item: ItemId,
+    ) -> Result<Option<i64>, StoreError> {
+        let select = Query::select()
+            .column(Items::Position)
+            .from(Items::Table)
+            .and_where(Expr::col(Items::Id).eq(item.uuid()))
+            .and_where(Expr::col(Items::ConversationId).eq(conversation.uuid()))
+            .and_where(Expr::col(Items::UserId).eq(user.as_str()))
+            .to_owned();
+        Ok(self.db.find::<(i64,)>(&select).await?.map(|(position,)| position))
+    }
+
     /// Reads all items that a run wrote, oldest first. A run is bounded by its turns, so this is too.
     pub async fn items_of_run(&self, user: &UserId, run: RunId) -> Result<Vec<Recorded>, StoreError> {
         let of_run = items()

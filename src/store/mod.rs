@@ -4,12 +4,15 @@
 //! name the run and its attempt). No transaction lives across a model or tool call.
 
 mod accept;
+mod again;
 mod calls;
 mod context;
 mod conversations;
+mod feedback;
 mod finish;
 mod items;
 mod keys;
+mod lists;
 mod replay;
 mod runs;
 mod schema;
@@ -18,10 +21,12 @@ mod steps;
 use parlor_db::{Db, DbError, Migrations};
 
 pub use accept::{Accept, AcceptError, Accepted, Place, Refusal};
-pub use conversations::{ConversationEdit, Deleted};
+pub use again::Again;
+pub use conversations::{ConversationEdit, ConversationPage, Deleted};
 pub use finish::Ending;
 pub use items::ItemPage;
 pub use keys::IdempotencyKey;
+pub use lists::PastCall;
 pub use runs::{OpenRun, Partial};
 pub use steps::Hold;
 

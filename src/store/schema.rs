@@ -79,3 +79,22 @@ pub(super) enum IdempotencyKeys {
     RunId,
     CreatedAt,
 }
+
+#[derive(Clone, Copy, Iden)]
+pub(super) enum Feedbacks {
+    #[iden = "feedback"]
+    Table,
+    ItemId,
+    UserId,
+    Kind,
+    CreatedAt,
+}
+
+#[derive(Clone, Copy, Iden)]
+pub(super) enum Lists {
+    Table,
+    CallId,
+    UserId,
+    Result,
+    UpdatedAt,
+}

@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 
 use super::shapes::time;
 use crate::domain::{
-    CallId, CallStatus, ConversationId, Item, ItemId, Recorded, Reply, Role, RunId, ToolCall, ToolResult,
+    CallId, CallStatus, ConversationId, Feedback, Item, ItemId, Recorded, Reply, Role, RunId, ToolCall,
+    ToolResult,
 };
 
 /// A message: what the user, the model or a tool said.
@@ -55,6 +56,8 @@ pub struct AssistantMessageOut {
     /// Whether it was cut short.
     incomplete: bool,
     tool_calls: Vec<AskedOut>,
+    /// What the user thinks of it, if that was said.
+    feedback: Option<Feedback>,
 }
 
 /// What a tool answered.
@@ -105,12 +108,28 @@ impl MessageOut {
             Item::User(message) => Self::User(UserMessageOut { head: head(message.text) }),
             Item::Assistant(Reply { text, calls, incomplete, .. }) => {
                 let tool_calls = calls.into_iter().map(AskedOut::from).collect();
-                Self::Assistant(AssistantMessageOut { head: head(text), incomplete, tool_calls })
+                Self::Assistant(AssistantMessageOut {
+                    head: head(text),
+                    incomplete,
+                    tool_calls,
+                    feedback: None,
+                })
             }
             Item::Tool(result) => {
                 Self::Tool(ToolMessageOut { head: head(result.text.clone()), answer: result.into() })
             }
         }
+    }
+}
+
+impl MessageOut {
+    /// Adds what the user thinks of it.
+    #[must_use]
+    pub fn with_feedback(mut self, given: Option<Feedback>) -> Self {
+        if let Self::Assistant(message) = &mut self {
+            message.feedback = given;
+        }
+        self
     }
 }
 

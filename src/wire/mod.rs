@@ -2,6 +2,7 @@
 //! a snapshot test.
 
 mod chat;
+pub mod chatkit;
 mod data;
 mod messages;
 mod native;

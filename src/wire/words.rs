@@ -10,7 +10,7 @@ use utoipa::{
 };
 
 use crate::domain::{
-    CallId, CallStatus, ConversationId, ItemId, NoticeCode, Role, RunFailure, RunId, RunStatus,
+    CallId, CallStatus, ConversationId, Feedback, ItemId, NoticeCode, Role, RunFailure, RunId, RunStatus,
 };
 
 /// The form of an id: a UUID, in lower case and with hyphens.
@@ -61,5 +61,6 @@ described! {
         CallStatus::ALL.map(CallStatus::as_str),
     );
     RunFailure as "RunErrorCode": one_of("Why a run failed.", RunFailure::ALL.map(RunFailure::as_str));
+    Feedback as "Feedback": one_of("What the user thinks of an answer.", Feedback::ALL.map(Feedback::as_str));
     NoticeCode as "NoticeCode": one_of("What a notice is about.", NoticeCode::ALL.map(NoticeCode::as_str));
 }

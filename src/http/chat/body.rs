@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::HeaderMap;
 use chrono_tz::Tz;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use utoipa::{
     ToSchema,
     openapi::{Object, ObjectBuilder, Type, schema::SchemaType},
@@ -12,16 +12,12 @@ use utoipa::{
 
 use crate::{
     domain::{ConversationId, Principal, ToolChoice},
-    http::{
-        accept_header::{self, Format},
-        fields::Fields,
-        problem::Problem,
-    },
-    runs::NewTurn,
+    http::{fields::Fields, problem::Problem},
+    runs::{NewTurn, Prompt},
 };
 
 /// The most characters of a message.
-const LONGEST_MESSAGE: usize = 32_000;
+pub(in crate::http) const LONGEST_MESSAGE: usize = 32_000;
 /// The most entries of `metadata`, and the most characters of a name and of a value.
 const METADATA_LIMITS: (usize, usize, usize) = (16, 64, 512);
 
@@ -94,27 +90,27 @@ impl ChatIn {
         Ok(body)
     }
 
-    /// Picks the format of the answer.
-    pub(super) fn format(&self, headers: &HeaderMap) -> Format {
-        match self.stream {
-            Some(true) => Format::Events,
-            Some(false) => Format::Json,
-            None => accept_header::format(headers),
-        }
+    /// Says whether the client wants events or one object, if it says so here.
+    pub(super) const fn stream(&self) -> Option<bool> {
+        self.stream
     }
 
     /// Makes it the turn of a user.
     pub(super) fn into_turn(self, principal: Principal, key: Option<String>) -> NewTurn {
+        let prompt = match self.conversation {
+            None => Prompt::Begin(self.message),
+            Some(conversation) => Prompt::Say(conversation, self.message),
+        };
         NewTurn {
             principal,
-            conversation: self.conversation,
-            message: self.message,
+            prompt,
             provider: self.provider,
             model: self.model,
             timezone: self.timezone,
             metadata: self.metadata,
             tool_choice: self.tool_choice,
             key,
+            cancel: CancellationToken::new(),
         }
     }
 }

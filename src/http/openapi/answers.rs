@@ -18,14 +18,16 @@ pub(super) fn complete(operation: &str, status: &str, response: &mut Map<String,
         let Some(media) = media.as_object_mut() else { continue };
         if media_type == "text/event-stream" {
             let schema = match operation {
-                "chat" => {
+                "chat" | "retry" => {
                     json!({"anyOf": [reference("schemas", "Frame"), reference("schemas", "SimpleFrame")]})
                 }
+                "chatkit" | "chatkit_of_user" => json!({"type": "string"}),
                 _ => reference("schemas", "Frame"),
             };
             media.insert("schema".into(), schema);
         }
         let example = match media_type.as_str() {
+            "text/event-stream" if operation.starts_with("chatkit") => Some(OPTIONS.into()),
             "text/event-stream" => Some(EVENTS.into()),
             "text/plain" => Some("All done! I added 2 tasks.".into()),
             "application/json" => example(operation, status),
@@ -43,11 +45,15 @@ const EVENTS: &str = "retry: 1000\n\nid: 1\nevent: run.created\ndata: \
     \"user_message_id\":\"01a1f7f2-045a-7b54-a1c3-8f0a2b3c4d34\",\"provider\":\"demo\",\"model\":\"demo\",\"attempt\":1}\n\n\
     id: 2\nevent: message.delta\ndata: {\"message_id\":\"01a1f7f2-046e-7c44-b6d2-7e9f1a2b3c23\",\"delta\":\"All \"}\n\n";
 
+/// A frame of ChatKit.
+const OPTIONS: &str = "data: {\"type\":\"stream_options\",\"stream_options\":{\"allow_cancel\":true}}\n\n";
+
 /// Returns what an operation may answer.
 fn example(operation: &str, status: &str) -> Option<Value> {
     let page = |item: Value| json!({"data": [item], "next_cursor": null});
     let example = match (operation, status) {
-        ("chat", _) => chat(),
+        ("chat" | "retry", _) => chat(),
+        ("chatkit" | "chatkit_of_user", _) => json!({"data": [], "has_more": false}),
         ("list_conversations", _) => page(conversation("Groceries")),
         ("create_conversation" | "read_conversation", _) => conversation("Groceries"),
         ("edit_conversation", _) => conversation("Errands"),
@@ -74,6 +80,7 @@ fn message() -> Value {
     json!({
         "id": MESSAGE, "conversation_id": CONVERSATION, "run_id": RUN, "position": 4, "role": "assistant",
         "content": "Done! Task created: buy milk", "created_at": TIME, "incomplete": false, "tool_calls": [],
+        "feedback": null,
     })
 }
 

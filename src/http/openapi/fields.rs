@@ -5,7 +5,16 @@ use serde_json::{Map, Value, json};
 use super::components::reference;
 
 /// The schemas of requests, and of the one answer whose fields come and go.
-const LOOSE: [&str; 6] = ["NewTurn", "NewConversation", "ConversationEdit", "NewTask", "TaskEdit", "Problem"];
+const LOOSE: [&str; 8] = [
+    "NewTurn",
+    "Retry",
+    "NewConversation",
+    "ConversationEdit",
+    "NewTask",
+    "TaskEdit",
+    "ChatKitRequest",
+    "Problem",
+];
 
 /// The pages, and what is on them.
 const PAGES: [(&str, &str); 3] =

@@ -10,7 +10,7 @@ mod unions;
 use serde_json::Value;
 use utoipa::OpenApi;
 
-use super::{chat, conversations, docs, health, problem::ProblemOut, runs, tasks};
+use super::{chat, chatkit, conversations, docs, health, problem::ProblemOut, retry, runs, tasks};
 use crate::wire;
 
 /// What the handlers say of themselves.
@@ -32,6 +32,7 @@ use crate::wire;
         conversations::edit,
         conversations::delete,
         conversations::messages,
+        retry::retry,
         runs::read,
         runs::events,
         runs::cancel,
@@ -40,6 +41,8 @@ use crate::wire;
         tasks::read,
         tasks::edit,
         tasks::delete,
+        chatkit::chatkit,
+        chatkit::of_user,
         health::live,
         health::ready,
         docs::description,
@@ -52,6 +55,7 @@ use crate::wire;
         (name = "conversations", description = "Conversations and their messages"),
         (name = "runs", description = "Turns under way or over: read, followed, cancelled"),
         (name = "tasks", description = "The task list, for clients that show one"),
+        (name = "chatkit", description = "The protocol of the ChatKit component"),
         (name = "health", description = "Whether the service lives and can work"),
         (name = "docs", description = "This description"),
     )
@@ -73,4 +77,9 @@ pub(super) fn document() -> Value {
     }
     operations::complete(&mut document);
     document
+}
+
+/// Tells whether a route answers each user for themselves.
+fn knows_users(path: &str) -> bool {
+    path.starts_with("/api/") || path == "/chatkit"
 }

@@ -25,7 +25,7 @@ pub(super) fn complete(document: &mut Value) {
             add_parameters(path, operation);
             add_refusals(&problems, operation);
             complete_responses(operation);
-            if path.starts_with("/api/") {
+            if super::knows_users(path) {
                 operation.insert("security".into(), json!([{"bearer": []}]));
             }
             seen.extend(problems);

@@ -35,7 +35,7 @@ pub(super) fn of(place: Place<'_>) -> Vec<Problem> {
         Problem::WrongHost,
         Problem::Internal("a fault of ours".into()),
     ];
-    if place.path.starts_with("/api/") {
+    if super::knows_users(place.path) {
         all.extend(of_a_users_route(place));
     }
     if place.takes == Takes::Body {
@@ -89,6 +89,24 @@ fn of_its_own(operation: &str) -> Vec<Problem> {
             ];
             all.extend(RunFailure::ALL.map(failed));
             all
+        }
+        "retry" => {
+            let mut all = vec![
+                busy(),
+                Problem::ShuttingDown,
+                Problem::ModelUnavailable { retry_after: Duration::from_secs(14) },
+            ];
+            all.extend(RunFailure::ALL.map(failed));
+            all
+        }
+        "chatkit" | "chatkit_of_user" => {
+            let (name, fault) = ("X-Parlor-On-Disconnect", "must be cancel or continue");
+            vec![
+                Problem::InvalidHeader { name, fault },
+                Problem::NotFound("thread"),
+                busy(),
+                Problem::ToolsUnavailable,
+            ]
         }
         "delete_conversation" => vec![busy()],
         "run_events" => {

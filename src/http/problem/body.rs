@@ -26,6 +26,10 @@ pub(in crate::http) struct ProblemOut<'a> {
     status: u16,
     /// The sentence that a person reads.
     detail: String,
+    /// On the routes of ChatKit: the sentence again, where its component looks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(in crate::http) message: Option<String>,
     #[schema(schema_with = code)]
     code: &'static str,
     /// The id under which the log knows the request; the same as in `X-Request-Id`.
@@ -70,6 +74,7 @@ impl<'a> ProblemOut<'a> {
             title,
             status: status.as_u16(),
             detail: problem.to_string(),
+            message: None,
             code,
             request_id,
             errors: if let Problem::Invalid(faults) = problem { faults } else { &[] },

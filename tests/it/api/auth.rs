@@ -50,6 +50,7 @@ fn cases() -> Vec<Case> {
         case("GET", conversation, None, 200),
         case("PATCH", conversation, Some(json!({"title": "T"})), 200),
         case("GET", "/api/{user_id}/conversations/{conversation_id}/messages", None, 200),
+        case("POST", "/api/{user_id}/conversations/{conversation_id}/retry", Some(json!({})), 200),
         case("GET", "/api/{user_id}/runs/{run_id}", None, 200),
         case("GET", "/api/{user_id}/runs/{run_id}/events", None, 200),
         case("POST", "/api/{user_id}/runs/{run_id}/cancel", None, 200),
@@ -58,6 +59,8 @@ fn cases() -> Vec<Case> {
         case("GET", "/api/{user_id}/tasks/{number}", None, 200),
         case("PATCH", "/api/{user_id}/tasks/{number}", Some(json!({"title": "Oat"})), 200),
         case("DELETE", "/api/{user_id}/tasks/{number}", None, 204),
+        case("POST", "/chatkit", Some(json!({"type": "threads.list"})), 200),
+        case("POST", "/api/{user_id}/chatkit", Some(json!({"type": "threads.list"})), 200),
         case("DELETE", conversation, None, 204),
     ]
 }
@@ -150,7 +153,8 @@ on_both! { migrations();
         let bad = format!("{}x", token("ada"));
         for case in cases() {
             let (path, name) = (ids.path(case.route, "ada"), format!("{:?}", case.route));
-            if case.route.path.starts_with("/api/") {
+            let names_a_user = case.route.path.starts_with("/api/");
+            if names_a_user || case.route.path == "/chatkit" {
                 let nobody = send(&app, &case, &path, None).await;
                 assert_eq!(nobody.headers()["www-authenticate"], "Bearer", "{name}");
                 let forger = send(&app, &case, &path, Some(&bad)).await;
@@ -158,10 +162,12 @@ on_both! { migrations();
                 let (nobody, forger) = (body_of(nobody).await, body_of(forger).await);
                 assert_eq!((nobody.0, &nobody.1["code"]), (401, &json!("unauthenticated")), "{name}");
                 assert_eq!(nobody, forger, "{name}");
-                let (status, body) = body_of(send(&app, &case, &path, Some(&token("bob"))).await).await;
-                assert_eq!((status, &body["code"]), (403, &json!("forbidden")), "{name}");
             } else {
                 assert_eq!(send(&app, &case, &path, None).await.status(), 200, "{name}");
+            }
+            if names_a_user {
+                let (status, body) = body_of(send(&app, &case, &path, Some(&token("bob"))).await).await;
+                assert_eq!((status, &body["code"]), (403, &json!("forbidden")), "{name}");
             }
             app.model.then(says(["Hello"]));
             assert_eq!(send(&app, &case, &path, Some(&token("ada"))).await.status(), case.own, "{name}");
@@ -180,7 +186,7 @@ on_both! { migrations();
             assert_eq!(foreign, absent, "{:?}", case.route);
             compared += 1;
         }
-        assert_eq!(compared, 10);
+        assert_eq!(compared, 11);
     }
 
     async fn whoever_is_not_let_in_hears_nothing_else(place: Place) {

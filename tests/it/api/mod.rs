@@ -4,6 +4,7 @@ mod agent;
 mod auth;
 mod bounds;
 mod chat;
+mod chatkit;
 mod conversations;
 mod health;
 mod injection;

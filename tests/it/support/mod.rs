@@ -9,6 +9,7 @@ pub mod redact;
 pub mod rows;
 pub mod script;
 pub mod stream;
+pub mod threads;
 
 use std::{future::Future, time::Duration};
 

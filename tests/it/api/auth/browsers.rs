@@ -25,7 +25,8 @@ on_both! { migrations();
             assert_eq!(header(&answer, "access-control-allow-methods"), Some("GET, POST, PATCH, DELETE"));
             assert_eq!(
                 header(&answer, "access-control-allow-headers"),
-                Some("authorization, content-type, idempotency-key, last-event-id, x-request-id, accept")
+                Some("authorization, content-type, idempotency-key, last-event-id, x-request-id, accept, \
+                 chatkit-frame-instance-id, x-user-id, x-parlor-on-disconnect")
             );
             assert_eq!(header(&answer, "access-control-allow-credentials"), None);
             assert_eq!(header(&answer, "vary"), Some("origin"));

@@ -74,7 +74,7 @@ on_both! { migrations();
             };
             for body in bodies {
                 for accept in ["application/json", "text/event-stream", "text/plain"] {
-                    if operation.id == "chat" {
+                    if ["chat", "retry"].contains(&operation.id) {
                         app.model.then(says(["Hello"]));
                     } else if accept != "application/json" {
                         continue;

@@ -16,8 +16,11 @@ fn fields<'a>(description: &'a Description, operation: &'a Operation<'_>) -> Vec
     object(&description.resolved(schema)["properties"]).iter().collect()
 }
 
+/// Lists what takes a body of ours. That of ChatKit is not: its strangers are passed over, its parameters are its own.
 fn with_body(description: &Description) -> Vec<Operation<'_>> {
-    description.operations().into_iter().filter(|operation| !operation.bodies().is_empty()).collect()
+    let is_ours = |operation: &Operation<'_>| !operation.path.ends_with("/chatkit");
+    let operations = description.operations().into_iter().filter(is_ours);
+    operations.filter(|operation| !operation.bodies().is_empty()).collect()
 }
 
 /// Sends a body that must be refused and returns the first field that is named.
@@ -60,7 +63,7 @@ on_both! { migrations();
                 }
             }
         }
-        assert_eq!(tried, 2 * (8 + 1 + 1 + 3 + 4));
+        assert_eq!(tried, 2 * (8 + 3 + 1 + 1 + 3 + 4));
     }
 
     async fn a_limit_that_is_described_is_the_one_that_holds(place: Place) {

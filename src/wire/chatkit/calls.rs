@@ -1,0 +1,133 @@
+//! A group of calls as one workflow: the calls between two texts of the model. The stream and the stored thread are
+//! both made of it, so that they show the same.
+
+use serde_json::Value;
+
+use super::{
+    key::ItemKey,
+    shapes::{BodyOut, Indicator, ItemOut, SummaryOut, TaskOut, WorkflowOut},
+    widget::{LIST_TASKS, widget},
+};
+use crate::domain::{CallId, CallStatus, ConversationId, ItemId, ToolCall, ToolResult, cut_at};
+
+/// The most of arguments and results that a step shows, in bytes.
+const SHOWN: usize = 600;
+
+/// Calls that belong together.
+#[derive(Clone, Debug)]
+pub(super) struct Calls {
+    first: ItemId,
+    calls: Vec<CallId>,
+    tasks: Vec<TaskOut>,
+    /// What the last call listed, if it listed tasks.
+    listed: Option<(CallId, Value)>,
+}
+
+impl Calls {
+    /// Begins a group with the reply that asks for its first call.
+    pub(super) const fn new(first: ItemId) -> Self {
+        Self { first, calls: Vec::new(), tasks: Vec::new(), listed: None }
+    }
+
+    pub(super) const fn key(&self) -> ItemKey {
+        ItemKey::Workflow(self.first)
+    }
+
+    /// Adds a call that is about to be made; returns its place.
+    pub(super) fn begin(&mut self, call: &ToolCall) -> usize {
+        let arguments = Value::Object(call.arguments.clone()).to_string();
+        self.listed = None;
+        self.put(call.id, task(&call.name, "bolt", &arguments, Indicator::Loading))
+    }
+
+    /// Adds the answer to a call; returns its place.
+    pub(super) fn settle(&mut self, result: &ToolResult) -> usize {
+        let icon = if result.status.is_error() { "info" } else { "check-circle" };
+        let is_list = result.name == LIST_TASKS && result.status == CallStatus::Ok;
+        self.listed = is_list.then(|| (result.call_id, result.result.clone()));
+        self.put(result.call_id, task(&result.name, icon, &result.text, Indicator::Complete))
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.tasks.len()
+    }
+
+    pub(super) fn task(&self, place: usize) -> Option<&TaskOut> {
+        self.tasks.get(place)
+    }
+
+    /// Shows the group while it goes on.
+    pub(super) fn open(&self, thread: ConversationId) -> ItemOut {
+        let workflow =
+            WorkflowOut { r#type: "custom", tasks: self.tasks.clone(), summary: None, expanded: true };
+        ItemOut::new(thread, self.key(), BodyOut::Workflow { workflow })
+    }
+
+    /// Shows the group when it is over: its steps, and the list if that is what the last call brought.
+    pub(super) fn over(&self, thread: ConversationId) -> Vec<ItemOut> {
+        let title = match self.tasks.len() {
+            1 => "Used 1 tool".to_owned(),
+            count => format!("Used {count} tools"),
+        };
+        let summary = Some(SummaryOut { title, icon: "bolt" });
+        let workflow = WorkflowOut { r#type: "custom", tasks: self.tasks.clone(), summary, expanded: false };
+        let steps = ItemOut::new(thread, self.key(), BodyOut::Workflow { workflow });
+        let list = self.listed.as_ref().and_then(|(call, result)| widget(thread, *call, result));
+        [steps].into_iter().chain(list).collect()
+    }
+
+    /// Shows the list as it was changed since.
+    pub(super) fn relist(&mut self, changed: impl FnOnce(CallId) -> Option<Value>) {
+        if let Some((call, result)) = &mut self.listed
+            && let Some(changed) = changed(*call)
+        {
+            *result = changed;
+        }
+    }
+
+    fn put(&mut self, call: CallId, task: TaskOut) -> usize {
+        let place = self.calls.iter().position(|known| *known == call).unwrap_or(self.calls.len());
+        match self.tasks.get_mut(place) {
+            Some(known) => *known = task,
+            None => {
+                self.calls.push(call);
+                self.tasks.push(task);
+            }
+        }
+        place
+    }
+}
+
+fn task(tool: &str, icon: &'static str, content: &str, status_indicator: Indicator) -> TaskOut {
+    TaskOut::Custom { title: title(tool), icon, content: code(cut_at(content, SHOWN)), status_indicator }
+}
+
+/// Makes the name of a tool a title: `add_task` is `Add task`.
+fn title(tool: &str) -> String {
+    let words = tool.replace(['_', '-'], " ");
+    let mut characters = words.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
+/// Shows text of a model or a tool as what it is: no part of it may become a link or an image.
+fn code(text: &str) -> String {
+    let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}\n{text}\n{fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_tool_says_stays_in_its_fence() {
+        assert_eq!(code("a"), "```\na\n```");
+        assert_eq!(code("````\n![x](http://y)"), "`````\n````\n![x](http://y)\n`````");
+    }
+
+    #[test]
+    fn a_tool_is_shown_by_its_name_in_words() {
+        assert_eq!((title("set_priority"), title("")), ("Set priority".to_owned(), String::new()));
+    }
+}

@@ -72,7 +72,7 @@ checkWith({}, "Cut off once, at any of twenty points, it is told whole all the s
 checkWith({}, "With every connection cut after a little it is told whole, in many pieces.", async ({ service, network }) => {
     const saved = ask(QUESTION);
     const random = numbers(7);
-    network.next(...Array.from({ length: 200 }, () => cut(500 + Math.floor(random.next().value * 400))));
+    network.next(...Array.from({ length: 200 }, () => cut(750 + Math.floor(random.next().value * 400))));
     await assertWhole(service, saved, await follow(network, saved, { tries: 5 }));
     assert.ok(network.requests.length > 8, `${network.requests.length} connections`);
     const asked = network.requests.flatMap(({ headers }) => headers["last-event-id"] ?? []).map(Number);

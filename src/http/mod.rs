@@ -5,9 +5,11 @@ mod chat;
 mod chatkit;
 mod conversations;
 mod cors;
+mod etag;
 mod fields;
 mod guard;
 mod health;
+mod page;
 mod params;
 mod principal;
 mod problem;
@@ -94,6 +96,9 @@ pub fn routes() -> Vec<Route> {
 fn table() -> Table {
     let conversation = "/api/{user_id}/conversations/{conversation_id}";
     Table::default()
+        .get("/", page::index)
+        .get("/web/{file}", page::file)
+        .get("/chatkit-demo", page::chatkit_demo)
         .get("/health/live", health::live)
         .get("/health/ready", health::ready)
         .post("/api/{user_id}/chat", chat::chat)

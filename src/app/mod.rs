@@ -20,7 +20,7 @@ use crate::{
     clock::Clock,
     config::{self, AuthMode, Config, HangUp, Hosts, Origins},
     domain::Models,
-    http::{self, Allowed, App, AppState, ForeignOrigins, HostGuard, OnDisconnect, ToolHealth},
+    http::{self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, OnDisconnect, ToolHealth},
     policy::AllowAll,
     runs::{RunSettings, Runs},
     shutdown::Shutdown,
@@ -207,6 +207,7 @@ fn app(
         guard: guard(&config.http, &config.auth.mode),
         auth,
         clock,
+        description: Description::make(),
         heartbeat: config.http.heartbeat,
         on_disconnect: match config.http.chatkit_on_disconnect {
             HangUp::Cancel => OnDisconnect::Cancel,

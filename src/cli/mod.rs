@@ -18,6 +18,7 @@ use tokio::runtime::Runtime;
 use crate::{
     app,
     config::{self, Config, LogFormat, Report, Source},
+    http,
     telemetry::{self, Format},
 };
 use check::Reach;
@@ -58,6 +59,8 @@ enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// Prints the description of the API, OpenAPI 3.1.
+    Openapi,
     /// Asks the running service whether it is ready: exit 0 if it is, else 1.
     Health,
     /// Prints a token of JWT_SECRET for a user, for trying.
@@ -85,6 +88,7 @@ pub fn main(variable: impl Fn(&str) -> Option<String>) -> ExitCode {
         Command::Migrate => migrate(),
         Command::Check { offline: true } => check::check(Reach::Settings),
         Command::Check { offline: false } => check::check(Reach::Everything),
+        Command::Openapi => openapi(),
         Command::Health => health(),
         Command::Token { user, minutes } => token::token(&user, minutes),
     };
@@ -127,6 +131,11 @@ fn migrate() -> Result<ExitCode, Failure> {
         println!("{} and {} are current.", config.storage.database, config.storage.tasks);
         Ok(ExitCode::SUCCESS)
     })
+}
+
+fn openapi() -> Result<ExitCode, Failure> {
+    println!("{}", serde_json::to_string_pretty(&http::description()).map_err(runtime)?);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Whoever watches a container knows exit 1 only, so that is what a configuration at fault gives too.

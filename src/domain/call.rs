@@ -54,6 +54,18 @@ pub enum CallStatus {
 }
 
 impl CallStatus {
+    /// Every status, for tables.
+    pub const ALL: [Self; 8] = [
+        Self::Ok,
+        Self::Error,
+        Self::Invalid,
+        Self::Denied,
+        Self::Cancelled,
+        Self::Timeout,
+        Self::Unknown,
+        Self::NotRun,
+    ];
+
     /// Returns the word that clients and the database know.
     pub const fn as_str(self) -> &'static str {
         match self {

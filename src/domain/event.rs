@@ -1,5 +1,7 @@
 //! What happens in a run, told once. Native SSE, text, JSON and ChatKit are renderings of these.
 
+use serde::Serialize;
+
 use super::{ConversationId, ItemId, RunFailure, RunId, RunStatus, ToolCall, ToolResult, Usage};
 
 /// One thing that happened in a run.
@@ -86,7 +88,8 @@ pub struct Notice {
 }
 
 /// What a notice is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NoticeCode {
     /// No model is configured; the built-in demo answers.
     DemoMode,
@@ -105,6 +108,17 @@ pub enum NoticeCode {
 }
 
 impl NoticeCode {
+    /// Every code, for tables.
+    pub const ALL: [Self; 7] = [
+        Self::DemoMode,
+        Self::ProviderFallback,
+        Self::ModelFallback,
+        Self::ReplyTruncated,
+        Self::MaxTurnsReached,
+        Self::ToolsUnavailable,
+        Self::HistoryTrimmed,
+    ];
+
     /// Returns the code that clients know.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -13,6 +13,9 @@ pub enum Feedback {
 }
 
 impl Feedback {
+    /// Every word, for tables and look-ups.
+    pub const ALL: [Self; 2] = [Self::Positive, Self::Negative];
+
     /// Returns the word that clients and the database know.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -23,6 +26,6 @@ impl Feedback {
 
     /// Finds the feedback of a word.
     pub fn find(word: &str) -> Option<Self> {
-        [Self::Positive, Self::Negative].into_iter().find(|feedback| feedback.as_str() == word)
+        Self::ALL.into_iter().find(|feedback| feedback.as_str() == word)
     }
 }

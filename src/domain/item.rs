@@ -78,6 +78,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role, for tables.
+    pub const ALL: [Self; 3] = [Self::User, Self::Assistant, Self::Tool];
+
     /// Returns the word that clients and the database know.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -55,6 +55,10 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// Every status, for tables and look-ups.
+    pub const ALL: [Self; 5] =
+        [Self::Running, Self::Completed, Self::Failed, Self::Cancelled, Self::AwaitingApproval];
+
     /// Returns the word that clients and the database know.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -68,9 +72,7 @@ impl RunStatus {
 
     /// Finds the status of a word.
     pub fn find(word: &str) -> Option<Self> {
-        [Self::Running, Self::Completed, Self::Failed, Self::Cancelled, Self::AwaitingApproval]
-            .into_iter()
-            .find(|status| status.as_str() == word)
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 
     /// Tells whether nothing will change any more.

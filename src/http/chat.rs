@@ -1,16 +1,15 @@
 //! `POST /api/{user_id}/chat`: a turn. Accept it, then follow it in the format that the client wants.
 
-use std::{collections::BTreeMap, pin::Pin};
+pub(super) mod body;
+
+use std::pin::Pin;
 
 use axum::{
     extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use chrono_tz::Tz;
 use futures_util::{Stream, StreamExt};
-use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     App,
@@ -24,10 +23,11 @@ use super::{
     sse,
 };
 use crate::{
-    domain::{ConversationId, Event, Notice, Principal, RunFailure, RunStatus, ToolChoice},
-    runs::{Followed, Heard, NewTurn, Prompt, Started},
+    domain::{Event, Notice, Principal, RunFailure, RunStatus},
+    runs::{Followed, Heard, Started},
     wire::ChatOut,
 };
+use body::ChatIn;
 
 /// The header that makes two requests one.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -36,24 +36,59 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 /// The header that names the conversation of an answer.
 const CONVERSATION_ID: HeaderName = HeaderName::from_static("x-conversation-id");
 
-/// The most characters of a message.
-pub(super) const LONGEST_MESSAGE: usize = 32_000;
-/// The most entries of `metadata`, and the most characters of a name and of a value.
-const METADATA_LIMITS: (usize, usize, usize) = (16, 64, 512);
-
-/// The body of a turn, checked.
-struct ChatIn {
-    message: String,
-    conversation: Option<ConversationId>,
-    stream: Option<bool>,
-    provider: Option<String>,
-    model: Option<String>,
-    tool_choice: ToolChoice,
-    timezone: Option<Tz>,
-    metadata: BTreeMap<String, String>,
-}
-
 /// Starts a turn, or finds the one that the same key started, and tells it.
+///
+/// The message is stored before the first byte of the answer. The turn goes on when the client hangs up; `Location` is
+/// where to follow it. The format is what `stream` says in the body, else what `Accept` prefers, else events.
+#[utoipa::path(
+    post,
+    path = "/api/{user_id}/chat",
+    operation_id = "chat",
+    tag = "chat",
+    params(
+        ("format" = Option<String>, Query, pattern = "^text$",
+            description = "`text`: of the events only the text, for older clients. Cannot be resumed."),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[ -~]+$",
+            description = "A request with the same key joins or replays the turn that the first one started; 24 hours."),
+    ),
+    request_body(content = ChatIn, examples(
+        ("a new conversation" = (value = json!({"message": "add buy milk and call mom"}))),
+        ("one object at the end" = (value = json!({"message": "what is on my list", "stream": false}))),
+        ("all there is" = (value = json!({
+            "message": "what is on my list", "conversation_id": null, "stream": true, "tool_choice": "auto",
+            "timezone": "Europe/Paris", "metadata": {"client": "docs"},
+        }))),
+    )),
+    responses((
+        status = 200,
+        description = "The turn: events as they happen, one object at its end, or the bare words as they are written.",
+        content(
+            (String = "text/event-stream"),
+            (ChatOut = "application/json"),
+            (String = "text/plain"),
+        ),
+        headers(
+            ("X-Run-Id" = crate::domain::RunId, description = "The run."),
+            ("X-Conversation-Id" = crate::domain::ConversationId, description = "The conversation."),
+            ("Location" = String, description = "Where the run can be followed."),
+            ("Idempotent-Replayed" = Option<String>, description = "`true` where an earlier request started the run."),
+        ),
+        links(
+            ("run" = (operation_id = "read_run", parameters(
+                ("user_id" = "$request.path.user_id"), ("run_id" = "$response.header.X-Run-Id")))),
+            ("events" = (operation_id = "run_events", parameters(
+                ("user_id" = "$request.path.user_id"), ("run_id" = "$response.header.X-Run-Id")))),
+            ("cancel" = (operation_id = "cancel_run", parameters(
+                ("user_id" = "$request.path.user_id"), ("run_id" = "$response.header.X-Run-Id")))),
+            ("conversation" = (operation_id = "read_conversation", parameters(
+                ("user_id" = "$request.path.user_id"),
+                ("conversation_id" = "$response.header.X-Conversation-Id")))),
+            ("messages" = (operation_id = "list_messages", parameters(
+                ("user_id" = "$request.path.user_id"),
+                ("conversation_id" = "$response.header.X-Conversation-Id")))),
+        ),
+    )),
+)]
 pub(super) async fn chat(
     State(app): State<App>,
     principal: Principal,
@@ -63,7 +98,7 @@ pub(super) async fn chat(
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
     let body = ChatIn::parse(fields)?;
-    let manner = manner(body.stream, &headers, &query)?;
+    let manner = manner(body.stream(), &headers, &query)?;
     let started = app.runs.start(body.into_turn(principal.clone(), key)).await?;
     tell(&app, &principal, started, manner).await
 }
@@ -164,81 +199,4 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
             fault: "must be 1 to 255 printable ASCII characters",
         }),
     }
-}
-
-impl ChatIn {
-    fn parse(mut fields: Fields) -> Result<Self, Problem> {
-        if !fields.has("message") {
-            fields.fault("message", "is required");
-        }
-        let body = Self {
-            message: fields.words("message", LONGEST_MESSAGE).unwrap_or_default(),
-            conversation: fields.parsed("conversation_id", "a UUID, lower case with hyphens"),
-            stream: fields.truth("stream"),
-            provider: fields.text("provider"),
-            model: fields.text("model"),
-            tool_choice: match fields.choice("tool_choice", &["auto", "required", "none"]) {
-                Some("required") => ToolChoice::Required,
-                Some("none") => ToolChoice::None,
-                Some(_) | None => ToolChoice::Auto,
-            },
-            timezone: fields.parsed("timezone", "an IANA time zone such as Europe/Paris"),
-            metadata: metadata(&mut fields),
-        };
-        fields.finish()?;
-        Ok(body)
-    }
-
-    fn into_turn(self, principal: Principal, key: Option<String>) -> NewTurn {
-        let prompt = match self.conversation {
-            None => Prompt::Begin(self.message),
-            Some(conversation) => Prompt::Say(conversation, self.message),
-        };
-        NewTurn {
-            principal,
-            prompt,
-            provider: self.provider,
-            model: self.model,
-            timezone: self.timezone,
-            metadata: self.metadata,
-            tool_choice: self.tool_choice,
-            key,
-            cancel: CancellationToken::new(),
-        }
-    }
-}
-
-fn metadata(fields: &mut Fields) -> BTreeMap<String, String> {
-    let (most, longest_name, longest_value) = METADATA_LIMITS;
-    let entries = match fields.value("metadata") {
-        None => return BTreeMap::new(),
-        Some(Value::Object(entries)) => entries,
-        Some(_) => {
-            fields.fault("metadata", "must be an object of strings");
-            return BTreeMap::new();
-        }
-    };
-    if entries.len() > most {
-        fields.fault("metadata", format!("must have at most {most} entries"));
-    }
-    let mut metadata = BTreeMap::new();
-    for (name, value) in entries.into_iter().take(most) {
-        let field = format!("metadata.{}", name.chars().take(longest_name).collect::<String>());
-        match value {
-            Value::String(value)
-                if name.chars().count() <= longest_name
-                    && value.chars().count() <= longest_value
-                    && !name.contains('\0')
-                    && !value.contains('\0') =>
-            {
-                metadata.insert(name, value);
-            }
-            Value::String(_) => fields.fault(
-                &field,
-                format!("must be at most {longest_name} characters, its value at most {longest_value}, without NUL"),
-            ),
-            _ => fields.fault(&field, "must be a string"),
-        }
-    }
-    metadata
 }

@@ -7,15 +7,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use utoipa::ToSchema;
+
 use super::{
     App,
-    fields::Fields,
+    fields::{Fields, described_optional_title, described_title},
     params::{Params, path_of},
     problem::Problem,
     query::Query,
 };
 use crate::{
-    domain::{ConversationId, ItemId, Principal, Recorded, Role},
+    domain::{ConversationId, ItemId, Principal, Recorded, Role, Title},
     store::{ConversationEdit, ConversationPage, Deleted, ItemPage},
     wire::{ConversationOut, MessageOut, PageOut},
 };
@@ -23,7 +25,32 @@ use crate::{
 /// The name of the id in the path.
 const ID: &str = "conversation_id";
 
+/// A conversation that a client asks for.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewConversation)]
+struct NewConversationIn {
+    #[schema(schema_with = described_optional_title)]
+    title: Option<Title>,
+}
+
+/// Another title for a conversation.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ConversationEdit)]
+struct ConversationEditIn {
+    #[schema(schema_with = described_title)]
+    title: Title,
+}
+
 /// Lists the user's conversations, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/{user_id}/conversations",
+    operation_id = "list_conversations",
+    tag = "conversations",
+    responses((status = 200, description = "A page.", body = PageOut<ConversationOut>)),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     principal: Principal,
@@ -39,13 +66,38 @@ pub(super) async fn list(
 }
 
 /// Makes an empty conversation.
+#[utoipa::path(
+    post,
+    path = "/api/{user_id}/conversations",
+    operation_id = "create_conversation",
+    tag = "conversations",
+    request_body(content = NewConversationIn, examples(
+        ("with a title" = (value = json!({"title": "Groceries"}))),
+        ("without" = (value = json!({}))),
+    )),
+    responses((
+        status = 201,
+        description = "The conversation.",
+        body = ConversationOut,
+        headers(("Location" = String, description = "Where it is.")),
+        links(
+            ("read" = (operation_id = "read_conversation", parameters(
+                ("user_id" = "$request.path.user_id"), ("conversation_id" = "$response.body#/id")))),
+            ("edit" = (operation_id = "edit_conversation", parameters(
+                ("user_id" = "$request.path.user_id"), ("conversation_id" = "$response.body#/id")))),
+            ("delete" = (operation_id = "delete_conversation", parameters(
+                ("user_id" = "$request.path.user_id"), ("conversation_id" = "$response.body#/id")))),
+            ("messages" = (operation_id = "list_messages", parameters(
+                ("user_id" = "$request.path.user_id"), ("conversation_id" = "$response.body#/id")))),
+        ),
+    )),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     principal: Principal,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Response, Problem> {
-    let title = fields.title("title");
-    fields.finish()?;
+    let NewConversationIn { title } = NewConversationIn::parse(fields)?;
     let made = app.store.create_conversation(&principal.user, title).await?;
     let location = format!("{}/conversations/{}", path_of(&principal.user), made.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(ConversationOut::from(made)))
@@ -53,6 +105,13 @@ pub(super) async fn create(
 }
 
 /// Reads a conversation.
+#[utoipa::path(
+    get,
+    path = "/api/{user_id}/conversations/{conversation_id}",
+    operation_id = "read_conversation",
+    tag = "conversations",
+    responses((status = 200, description = "The conversation.", body = ConversationOut)),
+)]
 pub(super) async fn read(
     State(app): State<App>,
     principal: Principal,
@@ -63,24 +122,34 @@ pub(super) async fn read(
 }
 
 /// Renames a conversation.
+#[utoipa::path(
+    patch,
+    path = "/api/{user_id}/conversations/{conversation_id}",
+    operation_id = "edit_conversation",
+    tag = "conversations",
+    request_body(content = ConversationEditIn, example = json!({"title": "Errands"})),
+    responses((status = 200, description = "The conversation as it is now.", body = ConversationOut)),
+)]
 pub(super) async fn edit(
     State(app): State<App>,
     principal: Principal,
     params: Params,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<ConversationOut>, Problem> {
-    let title = fields.title("title");
-    if title.is_none() {
-        fields.fault("title", "is required");
-    }
-    fields.finish()?;
+    let ConversationEditIn { title } = ConversationEditIn::parse(fields)?;
     let id = params.id(ID)?;
-    let Some(title) = title else { return Err(Problem::field("title", "is required")) };
     let edited = app.store.edit_conversation(&principal.user, id, ConversationEdit { title }).await?;
     edited.map(ConversationOut::from).map(Json).ok_or(Problem::NotFound("conversation"))
 }
 
 /// Deletes a conversation with all it holds.
+#[utoipa::path(
+    delete,
+    path = "/api/{user_id}/conversations/{conversation_id}",
+    operation_id = "delete_conversation",
+    tag = "conversations",
+    responses((status = 204, description = "It is gone.")),
+)]
 pub(super) async fn delete(
     State(app): State<App>,
     principal: Principal,
@@ -98,6 +167,18 @@ pub(super) async fn delete(
 }
 
 /// Lists the messages of a conversation, oldest first unless asked otherwise.
+#[utoipa::path(
+    get,
+    path = "/api/{user_id}/conversations/{conversation_id}/messages",
+    operation_id = "list_messages",
+    tag = "conversations",
+    params(
+        ("roles" = Option<Vec<Role>>, Query, style = Form, explode = false,
+            description = "Only messages of these, separated by commas."),
+        ("order" = inline(Option<Order>), Query, description = "Oldest or newest first."),
+    ),
+    responses((status = 200, description = "A page.", body = PageOut<MessageOut>)),
+)]
 pub(super) async fn messages(
     State(app): State<App>,
     principal: Principal,
@@ -126,6 +207,35 @@ pub(super) async fn messages(
         MessageOut::new(id, item).with_feedback(feedback)
     };
     Ok(Json(PageOut { data: found.into_iter().map(message).collect(), next_cursor }))
+}
+
+/// In which order messages are listed.
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it only describes; the words are read by hand")]
+enum Order {
+    Asc,
+    Desc,
+}
+
+impl NewConversationIn {
+    fn parse(mut fields: Fields) -> Result<Self, Problem> {
+        let title = fields.title("title");
+        fields.finish()?;
+        Ok(Self { title })
+    }
+}
+
+impl ConversationEditIn {
+    fn parse(mut fields: Fields) -> Result<Self, Problem> {
+        let title = fields.title("title");
+        if title.is_none() {
+            fields.fault("title", "is required");
+        }
+        fields.finish()?;
+        let title = title.ok_or_else(|| Problem::field("title", "is required"))?;
+        Ok(Self { title })
+    }
 }
 
 fn roles(query: &Query) -> Result<Vec<Role>, Problem> {

@@ -10,6 +10,7 @@ use axum::{
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
+use utoipa::openapi::{Object, ObjectBuilder, Type, schema::SchemaType};
 
 use super::{
     App,
@@ -19,6 +20,16 @@ use crate::domain::Title;
 
 /// How long the body of a request may take.
 const BODY_LIMIT: Duration = Duration::from_secs(15);
+
+/// A title: 1 to 200 characters without controls, and white space around it, as [`Title`] reads it. Its classes are
+/// spelt out because dialects of patterns differ in what `\s` is.
+const TITLE: &str = concat!(
+    r"^[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*",
+    r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]",
+    r"([^\u0000-\u001f\u007f-\u009f]{0,198}",
+    r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000])?",
+    r"[\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$",
+);
 
 /// The fields of a body that are not read yet, and what was wrong so far.
 #[derive(Debug)]
@@ -170,6 +181,22 @@ impl Fields {
         self.fault(field, message);
         None
     }
+}
+
+/// Describes what [`Fields::title`] reads.
+pub(super) fn described_title() -> Object {
+    title_of(Type::String.into())
+}
+
+/// Describes a title that may be left out.
+pub(super) fn described_optional_title() -> Object {
+    title_of(SchemaType::from_iter([Type::String, Type::Null]))
+}
+
+fn title_of(schema_type: SchemaType) -> Object {
+    let title = ObjectBuilder::new().schema_type(schema_type).pattern(Some(TITLE));
+    let description = "1 to 200 characters, none of them a control; white space around it is dropped.";
+    title.description(Some(description)).build()
 }
 
 #[cfg(test)]

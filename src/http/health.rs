@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Serialize;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use super::App;
 use crate::{domain::Models, store::StoreError};
@@ -22,26 +23,55 @@ pub struct ToolHealth {
 }
 
 /// How one part of the service is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Part {
+    /// `ok`, `down` or `draining`.
     status: &'static str,
     detail: String,
 }
 
 /// How the service is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Ready)]
 pub(super) struct ReadyOut {
+    /// `ready`, `degraded` or `not_ready`.
     status: &'static str,
+    /// `database`, `migrations`, `model`, and `mcp:` with the name of each tool server.
     parts: BTreeMap<String, Part>,
 }
 
+/// That the process lives.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Live)]
+pub(super) struct LiveOut {
+    /// `live`.
+    status: &'static str,
+}
+
 /// Says that the process lives. Touches nothing.
-pub(super) async fn live() -> Json<serde_json::Value> {
-    Json(serde_json::json!({"status": "live"}))
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    operation_id = "live",
+    tag = "health",
+    responses((status = 200, description = "It lives.", body = LiveOut)),
+)]
+pub(super) async fn live() -> Json<LiveOut> {
+    Json(LiveOut { status: "live" })
 }
 
 /// Says whether the service can do its work: 503 without a database or while it drains, `degraded` without a tool
 /// server.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    operation_id = "ready",
+    tag = "health",
+    responses(
+        (status = 200, description = "It can work, perhaps without a tool server.", body = ReadyOut),
+        (status = 503, description = "It cannot.", body = ReadyOut),
+    ),
+)]
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyOut>) {
     let current = timeout(DATABASE_LIMIT, app.store.is_current()).await;
     let mut parts = database_parts(current.ok().as_ref());

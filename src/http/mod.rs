@@ -5,10 +5,12 @@ mod chat;
 mod chatkit;
 mod conversations;
 mod cors;
+mod docs;
 mod etag;
 mod fields;
 mod guard;
 mod health;
+mod openapi;
 mod page;
 mod params;
 mod principal;
@@ -32,6 +34,7 @@ use axum::{
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 pub use chatkit::OnDisconnect;
+pub use docs::Description;
 pub use guard::{Allowed, ForeignOrigins, HostGuard};
 pub use health::ToolHealth;
 pub use routes::Route;
@@ -68,6 +71,8 @@ pub struct AppState {
     pub heartbeat: Duration,
     /// What hanging up on a ChatKit stream means.
     pub on_disconnect: OnDisconnect,
+    /// The description of the API.
+    pub description: Description,
     /// The most bytes of a request's body.
     pub max_body_bytes: usize,
 }
@@ -92,6 +97,11 @@ pub fn routes() -> Vec<Route> {
     table().into_routes()
 }
 
+/// Describes every route, as OpenAPI 3.1.
+pub fn description() -> serde_json::Value {
+    openapi::document()
+}
+
 /// Names every route: contract, section 1.
 fn table() -> Table {
     let conversation = "/api/{user_id}/conversations/{conversation_id}";
@@ -101,6 +111,9 @@ fn table() -> Table {
         .get("/chatkit-demo", page::chatkit_demo)
         .get("/health/live", health::live)
         .get("/health/ready", health::ready)
+        .get("/openapi.json", docs::description)
+        .get("/docs", docs::page)
+        .get("/docs/{file}", docs::file)
         .post("/api/{user_id}/chat", chat::chat)
         .get("/api/{user_id}/conversations", conversations::list)
         .post("/api/{user_id}/conversations", conversations::create)
@@ -118,7 +131,7 @@ fn table() -> Table {
         .patch("/api/{user_id}/tasks/{number}", tasks::edit)
         .delete("/api/{user_id}/tasks/{number}", tasks::delete)
         .post("/chatkit", chatkit::chatkit)
-        .post("/api/{user_id}/chatkit", chatkit::chatkit)
+        .post("/api/{user_id}/chatkit", chatkit::of_user)
 }
 
 /// Builds the router, and what every request passes through.

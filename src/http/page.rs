@@ -12,7 +12,7 @@ use super::{
     params::Params,
     problem::Problem,
 };
-use files::{CHATKIT_DEMO, File, INDEX, find};
+use files::{CHATKIT_DEMO, File, INDEX, Name, find};
 
 /// What the page may load and do: its own files, and nothing that makes markup out of text.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -33,6 +33,19 @@ const HOSTED_POLICY: HeaderValue = HeaderValue::from_static(
 const USUAL_HOST: &str = "localhost:8000";
 
 /// Shows the page to a browser, and a guide to whoever asks for no page.
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "page",
+    tag = "page",
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer.")),
+    responses(
+        (status = 200, description = "The page, or without `text/html` in `Accept` a guide for curl.",
+            content((String = "text/html"), (String = "text/plain")),
+            headers(("ETag" = String, description = "Another one means another page. The guide has none."))),
+        (status = 304, description = "It is still the same."),
+    ),
+)]
 pub(super) async fn index(headers: HeaderMap) -> Response {
     let vary = [(header::VARY, "accept")];
     if wants_page(&headers) {
@@ -43,12 +56,40 @@ pub(super) async fn index(headers: HeaderMap) -> Response {
 }
 
 /// Serves what the pages consist of.
+#[utoipa::path(
+    get,
+    path = "/web/{file}",
+    operation_id = "page_file",
+    tag = "page",
+    params(
+        ("file" = inline(Name), Path, description = "A file of a page."),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer."),
+    ),
+    responses(
+        (status = 200, description = "The file.",
+            content((String = "text/javascript"), (String = "text/css"), (String = "image/svg+xml")),
+            headers(("ETag" = String, description = "Another one means another file."))),
+        (status = 304, description = "It is still the same."),
+    ),
+)]
 pub(super) async fn file(params: Params, headers: HeaderMap) -> Result<Response, Problem> {
     let file = find(params.text("file")).ok_or(Problem::NoSuchRoute)?;
     Ok(sent(&headers, file, POLICY))
 }
 
 /// Shows the component that OpenAI hosts, on our `/chatkit`. It is loaded when the user says so.
+#[utoipa::path(
+    get,
+    path = "/chatkit-demo",
+    operation_id = "chatkit_demo",
+    tag = "page",
+    params(("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer.")),
+    responses(
+        (status = 200, description = "The page.", body = String, content_type = "text/html",
+            headers(("ETag" = String, description = "Another one means another page."))),
+        (status = 304, description = "It is still the same."),
+    ),
+)]
 pub(super) async fn chatkit_demo(headers: HeaderMap) -> Response {
     sent(&headers, &CHATKIT_DEMO, HOSTED_POLICY)
 }

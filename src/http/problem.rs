@@ -1,13 +1,16 @@
 //! Everything that can be refused or go wrong, as RFC 9457 problems. Clients get a stable code and a plain sentence;
 //! what is inside goes to the log, once, here.
 
+mod body;
+
 use std::{any::Any, time::Duration};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+
+pub(super) use body::{FieldFault, ProblemOut};
 
 use super::request_line::RequestScope;
 use crate::{
@@ -65,35 +68,6 @@ pub enum Problem {
     Internal(#[source] crate::domain::BoxError),
 }
 
-/// What is wrong with one field.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FieldFault {
-    pub field: String,
-    pub message: String,
-}
-
-#[derive(Serialize)]
-struct ProblemOut<'a> {
-    r#type: String,
-    title: &'static str,
-    status: u16,
-    detail: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-    code: &'static str,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: &'a [FieldFault],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    active_run_id: Option<RunId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_seconds: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run_id: Option<RunId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    conversation_id: Option<ConversationId>,
-}
-
 impl Problem {
     /// Refuses one field.
     pub(super) fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
@@ -101,7 +75,7 @@ impl Problem {
     }
 
     /// Returns status, code and title: the table of the contract, section 3.
-    const fn row(&self) -> (StatusCode, &'static str, &'static str) {
+    pub(super) const fn row(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::MalformedJson(_) => (StatusCode::BAD_REQUEST, "malformed_json", "Malformed JSON"),
             Self::MalformedRequest(_) => (StatusCode::BAD_REQUEST, "malformed_request", "Malformed request"),
@@ -206,26 +180,11 @@ impl Problem {
 
     fn respond(&self, message: Option<String>) -> Response {
         self.log();
-        let (status, code, title) = self.row();
+        let (status, _, _) = self.row();
         let scope = RequestScope::current();
-        let problem = ProblemOut {
-            r#type: format!("urn:parlor:{code}"),
-            title,
-            status: status.as_u16(),
-            detail: self.to_string(),
-            message,
-            code,
-            request_id: scope.as_deref().map_or("", RequestScope::id),
-            errors: if let Self::Invalid(faults) = self { faults } else { &[] },
-            active_run_id: if let Self::ConversationBusy { active } = self { Some(*active) } else { None },
-            retry_after_seconds: self.retry_after(),
-            run_id: if let Self::RunFailed { run, .. } = self { Some(*run) } else { None },
-            conversation_id: if let Self::RunFailed { conversation, .. } = self {
-                Some(*conversation)
-            } else {
-                None
-            },
-        };
+        let request_id = scope.as_deref().map_or("", RequestScope::id);
+        let mut problem = ProblemOut::new(self, request_id);
+        problem.message = message;
         let body = serde_json::to_string(&problem).unwrap_or_default();
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let mut response = (status, [content_type], body).into_response();

@@ -21,6 +21,13 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const ID: &str = "run_id";
 
 /// Reads a run.
+#[utoipa::path(
+    get,
+    path = "/api/{user_id}/runs/{run_id}",
+    operation_id = "read_run",
+    tag = "runs",
+    responses((status = 200, description = "The run.", body = RunOut)),
+)]
 pub(super) async fn read(
     State(app): State<App>,
     principal: Principal,
@@ -31,6 +38,24 @@ pub(super) async fn read(
 }
 
 /// Tells a run from its start, or from where the client stopped reading.
+///
+/// A run that is over is told from storage, where whole messages stand for their pieces.
+#[utoipa::path(
+    get,
+    path = "/api/{user_id}/runs/{run_id}/events",
+    operation_id = "run_events",
+    tag = "runs",
+    params(
+        ("Last-Event-ID" = Option<i64>, Header, minimum = 0,
+            description = "The last event that was seen; it wins over `after`. One that was never told is refused."),
+        ("after" = Option<i64>, Query, minimum = 0, description = "The last event that was seen."),
+    ),
+    responses(
+        (status = 200, description = "The events behind it, then those that are still to come.",
+            body = String, content_type = "text/event-stream"),
+        (status = 204, description = "There is nothing more: the end was seen."),
+    ),
+)]
 pub(super) async fn events(
     State(app): State<App>,
     principal: Principal,
@@ -54,6 +79,13 @@ pub(super) async fn events(
 }
 
 /// Cancels a run; one that is over stays as it is.
+#[utoipa::path(
+    post,
+    path = "/api/{user_id}/runs/{run_id}/cancel",
+    operation_id = "cancel_run",
+    tag = "runs",
+    responses((status = 200, description = "The run as it is now.", body = RunOut)),
+)]
 pub(super) async fn cancel(
     State(app): State<App>,
     principal: Principal,

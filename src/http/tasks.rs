@@ -1,13 +1,16 @@
 //! The task list for clients that show one: the same tools that the model has, called on the user's behalf.
 
+mod body;
+
 use axum::{
     Json,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use super::{
     App,
@@ -19,14 +22,22 @@ use super::{
 use crate::{
     domain::Principal,
     runs::TaskCall,
-    wire::{PageOut, TaskOut},
+    wire::{PageOut, TaskOut, TaskPriority},
 };
+use body::{NewTaskIn, PRIORITIES, TaskEditIn};
 
-/// The most characters of a search and of a description.
-const LONGEST: (usize, usize) = (200, 4_000);
+/// The most characters of a search.
+const LONGEST_SEARCH: usize = 200;
 
-const STATUSES: [&str; 2] = ["pending", "completed"];
-const PRIORITIES: [&str; 3] = ["low", "medium", "high"];
+/// Which tasks are listed.
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it only describes; the words are read by hand")]
+enum Listing {
+    Pending,
+    Completed,
+    All,
+}
 
 /// What `list_tasks` answers.
 #[derive(Deserialize)]
@@ -42,6 +53,19 @@ struct Changed {
 }
 
 /// Lists the user's tasks by number.
+#[utoipa::path(
+    get,
+    path = "/api/{user_id}/tasks",
+    operation_id = "list_tasks",
+    tag = "tasks",
+    params(
+        ("status" = inline(Option<Listing>), Query, description = "Only those; all if it is left out."),
+        ("priority" = Option<TaskPriority>, Query, description = "Only those."),
+        ("search" = Option<String>, Query, max_length = 200, pattern = r"^[^\u0000]*$",
+            description = "Only those with this text in title or description, whatever the case."),
+    ),
+    responses((status = 200, description = "A page.", body = PageOut<TaskOut>)),
+)]
 pub(super) async fn list(
     State(app): State<App>,
     principal: Principal,
@@ -50,7 +74,7 @@ pub(super) async fn list(
     let (limit, mut arguments) = (query.limit()?, Map::new());
     let status = query.choice("status", &["pending", "completed", "all"])?;
     let priority = query.choice("priority", &PRIORITIES)?;
-    let search = query.find("search").filter(|text| text.chars().count() <= LONGEST.0);
+    let search = query.find("search").filter(|text| text.chars().count() <= LONGEST_SEARCH);
     if query.find("search").is_some() && search.is_none() {
         return Err(Problem::field("search", "must be at most 200 characters"));
     }
@@ -88,22 +112,51 @@ async fn page(
 }
 
 /// Adds a task.
+#[utoipa::path(
+    post,
+    path = "/api/{user_id}/tasks",
+    operation_id = "create_task",
+    tag = "tasks",
+    request_body(content = NewTaskIn, examples(
+        ("a title" = (value = json!({"title": "Buy milk"}))),
+        ("all there is" = (value = json!({
+            "title": "Pay rent", "description": "Before the first", "priority": "high",
+        }))),
+    )),
+    responses((
+        status = 201,
+        description = "The task.",
+        body = TaskOut,
+        headers(("Location" = String, description = "Where it is.")),
+        links(
+            ("read" = (operation_id = "read_task", parameters(
+                ("user_id" = "$request.path.user_id"), ("number" = "$response.body#/number")))),
+            ("edit" = (operation_id = "edit_task", parameters(
+                ("user_id" = "$request.path.user_id"), ("number" = "$response.body#/number")))),
+            ("delete" = (operation_id = "delete_task", parameters(
+                ("user_id" = "$request.path.user_id"), ("number" = "$response.body#/number")))),
+        ),
+    )),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     principal: Principal,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Response, Problem> {
-    if !fields.has("title") {
-        fields.fault("title", "is required");
-    }
-    let arguments = content(&mut fields);
-    fields.finish()?;
+    let arguments = arguments(&NewTaskIn::parse(fields)?);
     let Changed { task } = call(&app, &principal, "add_task", arguments).await?;
     let location = format!("{}/tasks/{}", path_of(&principal.user), task.number);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(task)).into_response())
 }
 
 /// Reads a task.
+#[utoipa::path(
+    get,
+    path = "/api/{user_id}/tasks/{number}",
+    operation_id = "read_task",
+    tag = "tasks",
+    responses((status = 200, description = "The task.", body = TaskOut)),
+)]
 pub(super) async fn read(
     State(app): State<App>,
     principal: Principal,
@@ -117,16 +170,24 @@ pub(super) async fn read(
 }
 
 /// Changes a task.
+#[utoipa::path(
+    patch,
+    path = "/api/{user_id}/tasks/{number}",
+    operation_id = "edit_task",
+    tag = "tasks",
+    request_body(content = TaskEditIn, examples(
+        ("done" = (value = json!({"status": "completed"}))),
+        ("other words" = (value = json!({"title": "Buy oat milk", "priority": "low"}))),
+    )),
+    responses((status = 200, description = "The task as it is now.", body = TaskOut)),
+)]
 pub(super) async fn edit(
     State(app): State<App>,
     principal: Principal,
     params: Params,
-    mut fields: Fields,
+    fields: Fields,
 ) -> Result<Json<TaskOut>, Problem> {
-    let mut arguments = content(&mut fields);
-    let status = fields.choice("status", &STATUSES);
-    arguments.extend(status.map(|status| ("status".to_owned(), status.into())));
-    fields.finish()?;
+    let mut arguments = arguments(&TaskEditIn::parse(fields)?);
     let number = params.number("number")?;
     if arguments.is_empty() {
         return Err(Problem::field("body", "must hold title, description, priority or status"));
@@ -137,6 +198,13 @@ pub(super) async fn edit(
 }
 
 /// Deletes a task.
+#[utoipa::path(
+    delete,
+    path = "/api/{user_id}/tasks/{number}",
+    operation_id = "delete_task",
+    tag = "tasks",
+    responses((status = 204, description = "It is gone.")),
+)]
 pub(super) async fn delete(
     State(app): State<App>,
     principal: Principal,
@@ -147,16 +215,9 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Reads the fields that adding and changing have in common.
-fn content(fields: &mut Fields) -> Map<String, Value> {
-    let title = fields.title("title").map(|title| title.as_str().to_owned());
-    let description = fields.text("description");
-    if description.as_ref().is_some_and(|text| text.chars().count() > LONGEST.1) {
-        fields.fault("description", "must be at most 4000 characters");
-    }
-    let priority = fields.choice("priority", &PRIORITIES).map(str::to_owned);
-    let given = [("title", title), ("description", description), ("priority", priority)];
-    given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect()
+/// Hands what a client asks for to the tool, whose arguments have the same names.
+fn arguments(body: &impl Serialize) -> Map<String, Value> {
+    object(serde_json::to_value(body).unwrap_or_default())
 }
 
 async fn call<T: for<'a> Deserialize<'a>>(

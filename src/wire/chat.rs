@@ -5,16 +5,24 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
-use super::shapes::{MessageOut, NoticeOut, UsageOut};
-use crate::domain::{CallId, ConversationId, Item, ItemId, Notice, Recorded, Run, RunId};
+use super::{
+    messages::MessageOut,
+    shapes::{NoticeOut, UsageOut},
+};
+use crate::domain::{
+    CallId, CallStatus, ConversationId, Item, ItemId, Notice, Recorded, Run, RunId, RunStatus,
+};
 
 /// A whole turn in one answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Chat)]
 pub struct ChatOut {
     run_id: RunId,
     conversation_id: ConversationId,
-    status: &'static str,
+    status: RunStatus,
+    /// The last message of the agent, if it wrote any.
     message: Option<MessageOut>,
     tool_calls: Vec<ToolCallOut>,
     notices: Vec<NoticeOut>,
@@ -22,16 +30,21 @@ pub struct ChatOut {
 }
 
 /// A call with its answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = ToolCall)]
 struct ToolCallOut {
     call_id: CallId,
     message_id: ItemId,
     server: String,
     name: String,
+    #[schema(value_type = Object)]
     arguments: Map<String, Value>,
-    status: &'static str,
+    status: CallStatus,
+    /// Whether the status is anything but `ok`.
     is_error: bool,
+    /// What the tool answered: its structured content, else its text.
     result: Value,
+    /// Whether the result was cut to 64 KiB.
     truncated: bool,
     duration_ms: Option<u64>,
 }
@@ -44,7 +57,7 @@ impl ChatOut {
         Self {
             run_id: run.id,
             conversation_id: run.conversation_id,
-            status: run.status.as_str(),
+            status: run.status,
             message: last.map(|recorded| MessageOut::new(run.conversation_id, recorded)),
             tool_calls,
             notices: notices.into_iter().map(NoticeOut::from).collect(),
@@ -78,7 +91,7 @@ fn calls_with_answers(items: &[Recorded]) -> Vec<ToolCallOut> {
                     server: result.server.clone(),
                     name: result.name.clone(),
                     arguments,
-                    status: result.status.as_str(),
+                    status: result.status,
                     is_error: result.status.is_error(),
                     result: result.result.clone(),
                     truncated: result.truncated,

@@ -3,11 +3,16 @@
 
 mod chat;
 pub mod chatkit;
+mod data;
+mod messages;
 mod native;
 mod shapes;
 mod simple;
+mod words;
 
 pub use chat::ChatOut;
-pub use native::{DONE, HEARTBEAT, RETRY, frame};
-pub use shapes::{ConversationOut, MessageOut, PageOut, RunOut, TaskOut};
+pub use data::described;
+pub use messages::MessageOut;
+pub use native::{DONE, EVENTS, HEARTBEAT, RETRY, frame};
+pub use shapes::{ConversationOut, PageOut, RunOut, TaskOut, TaskPriority, TaskStatus};
 pub use simple::{Simple, Wrapping};

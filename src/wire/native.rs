@@ -1,10 +1,7 @@
 //! The native format: server-sent events with an id, a name and one line of JSON.
 
-use serde::Serialize;
-use serde_json::{Map, Value};
-
-use super::shapes::{NoticeOut, RunErrorOut, UsageOut};
-use crate::domain::{CallId, ConversationId, End, Event, EventId, ItemId, RunId, RunStatus};
+use super::data::DataOut;
+use crate::domain::{Event, EventId, RunStatus};
 
 /// The first frame of a stream: how long a client waits before it reconnects, in milliseconds.
 pub const RETRY: &str = "retry: 1000\n\n";
@@ -15,58 +12,24 @@ pub const DONE: &str = "data: [DONE]\n\n";
 /// A comment that keeps proxies from hanging up while nothing happens.
 pub const HEARTBEAT: &str = ": keep-alive\n\n";
 
-/// The data of an event. Fields only ever grow.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum EventOut<'a> {
-    RunCreated {
-        run_id: RunId,
-        conversation_id: ConversationId,
-        user_message_id: ItemId,
-        provider: &'a str,
-        model: &'a str,
-        attempt: i32,
-    },
-    /// Text and reasoning alike; the name tells them apart.
-    Delta {
-        message_id: ItemId,
-        delta: &'a str,
-    },
-    MessageCompleted {
-        message_id: ItemId,
-        content: &'a str,
-        incomplete: bool,
-    },
-    ToolStarted {
-        message_id: ItemId,
-        call_id: CallId,
-        server: &'a str,
-        name: &'a str,
-        arguments: &'a Map<String, Value>,
-    },
-    ToolCompleted {
-        message_id: ItemId,
-        call_id: CallId,
-        server: &'a str,
-        name: &'a str,
-        status: &'static str,
-        is_error: bool,
-        result: &'a Value,
-        truncated: bool,
-        duration_ms: Option<u64>,
-    },
-    Notice(NoticeOut),
-    Ended {
-        run_id: RunId,
-        usage: UsageOut,
-        #[serde(flatten)]
-        error: Option<RunErrorOut>,
-    },
-}
+/// Every event that can be told, with the name of what stands in its data.
+pub const EVENTS: [(&str, &str); 11] = [
+    ("run.created", "RunCreated"),
+    ("message.delta", "MessageDelta"),
+    ("reasoning.delta", "MessageDelta"),
+    ("message.completed", "MessageCompleted"),
+    ("tool.started", "ToolStarted"),
+    ("tool.completed", "ToolCompleted"),
+    ("notice", "Notice"),
+    ("run.completed", "RunEnded"),
+    ("run.failed", "RunFailed"),
+    ("run.cancelled", "RunEnded"),
+    ("run.awaiting_approval", "RunEnded"),
+];
 
 /// Renders an event as one frame.
 pub fn frame(id: EventId, event: &Event) -> String {
-    let data = serde_json::to_string(&EventOut::from(event)).unwrap_or_default();
+    let data = serde_json::to_string(&DataOut::from(event)).unwrap_or_default();
     format!("id: {id}\nevent: {}\ndata: {data}\n\n", name(event))
 }
 
@@ -89,57 +52,13 @@ const fn name(event: &Event) -> &'static str {
     }
 }
 
-impl<'a> From<&'a Event> for EventOut<'a> {
-    fn from(event: &'a Event) -> Self {
-        match event {
-            Event::RunCreated { run_id, conversation_id, user_message_id, provider, model, attempt } => {
-                Self::RunCreated {
-                    run_id: *run_id,
-                    conversation_id: *conversation_id,
-                    user_message_id: *user_message_id,
-                    provider,
-                    model,
-                    attempt: *attempt,
-                }
-            }
-            Event::MessageDelta { message_id, delta } | Event::ReasoningDelta { message_id, delta } => {
-                Self::Delta { message_id: *message_id, delta }
-            }
-            Event::MessageCompleted { message_id, content, incomplete } => {
-                Self::MessageCompleted { message_id: *message_id, content, incomplete: *incomplete }
-            }
-            Event::ToolStarted { message_id, call } => Self::ToolStarted {
-                message_id: *message_id,
-                call_id: call.id,
-                server: &call.server,
-                name: &call.name,
-                arguments: &call.arguments,
-            },
-            Event::ToolCompleted { message_id, result } => Self::ToolCompleted {
-                message_id: *message_id,
-                call_id: result.call_id,
-                server: &result.server,
-                name: &result.name,
-                status: result.status.as_str(),
-                is_error: result.status.is_error(),
-                result: &result.result,
-                truncated: result.truncated,
-                duration_ms: result.duration_ms,
-            },
-            Event::Notice(notice) => Self::Notice(notice.clone().into()),
-            Event::Ended(End { run_id, failure, usage, .. }) => {
-                Self::Ended { run_id: *run_id, usage: (*usage).into(), error: failure.map(RunErrorOut::from) }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::{CallStatus, NoticeCode, RunFailure, ToolCall, ToolResult, Usage};
+    use crate::domain::{CallStatus, End, NoticeCode, RunFailure, ToolCall, ToolResult, Usage};
 
     fn id<T: From<Uuid>>(number: u128) -> T {
         Uuid::from_u128(number).into()

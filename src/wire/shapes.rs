@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::domain::{
-    CallId, Conversation, ConversationId, Feedback, Item, ItemId, Notice, Recorded, Reply, Role, Run,
-    RunFailure, RunId, ToolCall, ToolResult, Usage,
+    Conversation, ConversationId, Notice, NoticeCode, Run, RunFailure, RunId, RunStatus, Usage,
 };
 
 /// A page of anything.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Page)]
 pub struct PageOut<T> {
     /// What is on the page.
     pub data: Vec<T>,
@@ -19,10 +19,12 @@ pub struct PageOut<T> {
 }
 
 /// A conversation.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Conversation)]
 pub struct ConversationOut {
     id: ConversationId,
     title: Option<String>,
+    /// The run that is under way.
     active_run_id: Option<RunId>,
     #[serde(serialize_with = "time")]
     created_at: DateTime<Utc>,
@@ -30,67 +32,20 @@ pub struct ConversationOut {
     updated_at: DateTime<Utc>,
 }
 
-/// A message: what the user, the model or a tool said.
-#[derive(Clone, Debug, Serialize)]
-pub struct MessageOut {
-    id: ItemId,
-    conversation_id: ConversationId,
-    run_id: RunId,
-    position: i64,
-    role: Role,
-    content: String,
-    #[serde(serialize_with = "time")]
-    created_at: DateTime<Utc>,
-    #[serde(flatten)]
-    more: MoreOut,
-}
-
-/// What a message has beside its text.
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
-enum MoreOut {
-    User {},
-    Assistant {
-        incomplete: bool,
-        tool_calls: Vec<AskedOut>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        feedback: Option<Feedback>,
-    },
-    Tool(AnswerOut),
-}
-
-/// A call as the model asked for it.
-#[derive(Clone, Debug, Serialize)]
-struct AskedOut {
-    call_id: CallId,
-    server: String,
-    name: String,
-    arguments: Map<String, Value>,
-}
-
-/// What a tool answered.
-#[derive(Clone, Debug, Serialize)]
-struct AnswerOut {
-    call_id: CallId,
-    server: String,
-    name: String,
-    status: &'static str,
-    is_error: bool,
-    result: Value,
-    truncated: bool,
-    duration_ms: Option<u64>,
-}
-
 /// A run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Run)]
 pub struct RunOut {
     id: RunId,
     conversation_id: ConversationId,
-    status: &'static str,
+    status: RunStatus,
+    /// The run that it goes on with.
     resumes: Option<RunId>,
     provider: String,
     model: String,
+    /// Counts from 1; a run that was cut short by a crash has another.
     attempt: i32,
+    /// The last event that is stored.
     last_event_id: i64,
     usage: UsageOut,
     error: Option<RunErrorOut>,
@@ -103,15 +58,19 @@ pub struct RunOut {
 }
 
 /// Why a run failed.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = RunError)]
 pub(super) struct RunErrorOut {
-    code: &'static str,
+    code: RunFailure,
+    /// The sentence that a person reads.
     message: &'static str,
+    /// Whether the same message may well succeed later.
     retryable: bool,
 }
 
 /// What model calls cost, in tokens.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = Usage)]
 pub(super) struct UsageOut {
     input_tokens: u64,
     output_tokens: u64,
@@ -119,32 +78,59 @@ pub(super) struct UsageOut {
     cached_input_tokens: u64,
     reasoning_tokens: u64,
     model_calls: u64,
+    /// Whether any of it is an estimate, because the provider said nothing.
     estimated: bool,
+    /// What it cost, in millionths of a US dollar; null if a price is not known.
     cost_micros: Option<u64>,
 }
 
 /// Something worth knowing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Notice)]
 pub(super) struct NoticeOut {
-    code: &'static str,
+    code: NoticeCode,
     message: String,
 }
 
 /// A task, as the task server describes it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Task)]
 pub struct TaskOut {
-    /// The user's number of it.
+    /// The user's number of it. Counts from 1 and is never given twice.
+    #[schema(minimum = 1)]
     pub number: i64,
     title: String,
     description: Option<String>,
-    status: String,
-    priority: String,
+    status: TaskStatus,
+    priority: TaskPriority,
     #[serde(serialize_with = "time")]
     created_at: DateTime<Utc>,
     #[serde(serialize_with = "time")]
     updated_at: DateTime<Utc>,
     #[serde(serialize_with = "optional_time")]
     completed_at: Option<DateTime<Utc>>,
+}
+
+/// Whether a task is done.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStatus {
+    /// To be done.
+    Pending,
+    /// Done.
+    Completed,
+}
+
+/// How urgent a task is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskPriority {
+    /// Whenever.
+    Low,
+    /// As usual.
+    Medium,
+    /// Soon.
+    High,
 }
 
 impl From<Conversation> for ConversationOut {
@@ -159,67 +145,12 @@ impl From<Conversation> for ConversationOut {
     }
 }
 
-impl MessageOut {
-    /// Shows an item of a conversation.
-    pub fn new(conversation_id: ConversationId, recorded: Recorded) -> Self {
-        let role = recorded.item.role();
-        let (content, more) = match recorded.item {
-            Item::User(message) => (message.text, MoreOut::User {}),
-            Item::Assistant(Reply { text, calls, incomplete, .. }) => {
-                let tool_calls = calls.into_iter().map(AskedOut::from).collect();
-                (text, MoreOut::Assistant { incomplete, tool_calls, feedback: None })
-            }
-            Item::Tool(result) => (result.text.clone(), MoreOut::Tool(result.into())),
-        };
-        Self {
-            id: recorded.id,
-            conversation_id,
-            run_id: recorded.run_id,
-            position: recorded.position,
-            role,
-            content,
-            created_at: recorded.created_at,
-            more,
-        }
-    }
-
-    /// Adds what the user thinks of it.
-    #[must_use]
-    pub fn with_feedback(mut self, given: Option<Feedback>) -> Self {
-        if let MoreOut::Assistant { feedback, .. } = &mut self.more {
-            *feedback = given;
-        }
-        self
-    }
-}
-
-impl From<ToolCall> for AskedOut {
-    fn from(call: ToolCall) -> Self {
-        Self { call_id: call.id, server: call.server, name: call.name, arguments: call.arguments }
-    }
-}
-
-impl From<ToolResult> for AnswerOut {
-    fn from(result: ToolResult) -> Self {
-        Self {
-            call_id: result.call_id,
-            server: result.server,
-            name: result.name,
-            status: result.status.as_str(),
-            is_error: result.status.is_error(),
-            result: result.result,
-            truncated: result.truncated,
-            duration_ms: result.duration_ms,
-        }
-    }
-}
-
 impl From<Run> for RunOut {
     fn from(run: Run) -> Self {
         Self {
             id: run.id,
             conversation_id: run.conversation_id,
-            status: run.status.as_str(),
+            status: run.status,
             resumes: run.resumes,
             provider: run.provider,
             model: run.model,
@@ -236,7 +167,7 @@ impl From<Run> for RunOut {
 
 impl From<RunFailure> for RunErrorOut {
     fn from(failure: RunFailure) -> Self {
-        Self { code: failure.as_str(), message: failure.message(), retryable: failure.is_retryable() }
+        Self { code: failure, message: failure.message(), retryable: failure.is_retryable() }
     }
 }
 
@@ -257,12 +188,12 @@ impl From<Usage> for UsageOut {
 
 impl From<Notice> for NoticeOut {
     fn from(notice: Notice) -> Self {
-        Self { code: notice.code.as_str(), message: notice.message }
+        Self { code: notice.code, message: notice.message }
     }
 }
 
 /// Writes a time as RFC 3339 in UTC with `Z`.
-fn time<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn time<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 

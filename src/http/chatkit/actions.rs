@@ -11,7 +11,7 @@ use super::{
     turns::{trouble, troubled},
 };
 use crate::{
-    domain::CallId,
+    domain::{CallId, ConversationId},
     http::problem::Problem,
     runs::TaskCall,
     store::PastCall,
@@ -23,8 +23,8 @@ pub(super) async fn act(asking: &Asking<'_>, action: &Action) -> Result<Response
     asking.thread(action.thread).await?;
     match done(asking, action).await {
         Ok(item) => {
-            let frames = [chatkit::options(), chatkit::replaced(&item), chatkit::tasks_changed()].concat();
-            Ok(stream::frames(frames))
+            let replaced = item.as_ref().map(chatkit::replaced).unwrap_or_default();
+            Ok(stream::frames([chatkit::options(), replaced, chatkit::tasks_changed()].concat()))
         }
         Err(Problem::MalformedRequest(what)) => Ok(troubled(what, false)),
         Err(problem) => trouble(problem, false),
@@ -35,10 +35,12 @@ pub(super) async fn act(asking: &Asking<'_>, action: &Action) -> Result<Response
 pub(super) async fn act_at_once(asking: &Asking<'_>, action: &Action) -> Result<Response, Problem> {
     asking.thread(action.thread).await?;
     let item = done(asking, action).await?;
-    Ok(Json(json!({"updated_item": item})).into_response())
+    let answer = item.map_or_else(|| json!({}), |item| json!({"updated_item": item}));
+    Ok(Json(answer).into_response())
 }
 
-async fn done(asking: &Asking<'_>, action: &Action) -> Result<ItemOut, Problem> {
+/// Does it and shows the list as it is then. If the list cannot be shown, it is done all the same.
+async fn done(asking: &Asking<'_>, action: &Action) -> Result<Option<ItemOut>, Problem> {
     if action.kind != COMPLETE_TASK {
         return Err(Problem::MalformedRequest("there is no such action"));
     }
@@ -46,8 +48,23 @@ async fn done(asking: &Asking<'_>, action: &Action) -> Result<ItemOut, Problem> 
     let number = number.ok_or_else(|| Problem::field("action.payload.number", "must be a number"))?;
     let (call, past) = list_of(asking, action).await?;
     tool(asking, "complete_task", [("number".to_owned(), number.into())].into_iter().collect()).await?;
+    match listed_again(asking, action.thread, call, past).await {
+        Ok(item) => Ok(item),
+        Err(problem) => {
+            problem.log();
+            Ok(None)
+        }
+    }
+}
+
+async fn listed_again(
+    asking: &Asking<'_>,
+    thread: ConversationId,
+    call: CallId,
+    past: PastCall,
+) -> Result<Option<ItemOut>, Problem> {
     let now = tool(asking, LIST_TASKS, past.arguments).await?;
-    let item = chatkit::widget(action.thread, call, &now).ok_or(Problem::NotFound("item"))?;
+    let item = chatkit::widget(thread, call, &now);
     asking.app.store.change_list(asking.user(), call, now).await?;
     Ok(item)
 }

@@ -15,6 +15,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
+use utoipa::{
+    ToSchema,
+    openapi::{Object, ObjectBuilder, Type},
+};
 
 pub use turns::OnDisconnect;
 
@@ -23,13 +27,89 @@ use crate::{
     domain::{ConversationId, Feedback, Principal, Title},
     runs::Prompt,
     store::{ConversationEdit, Deleted},
-    wire::chatkit::{Fault, Input, ItemKey, PageOut, Request, Span, ThreadOut},
+    wire::chatkit::{Fault, Input, ItemKey, OPERATIONS, PageOut, Request, Span, ThreadOut},
 };
 use turns::{Asking, troubled};
 
-/// Answers one operation.
+/// One operation. What each of them takes is ChatKit's to say.
+#[derive(ToSchema)]
+#[schema(as = ChatKitRequest)]
+pub(super) struct OperationIn {
+    /// Which one.
+    #[schema(schema_with = operation)]
+    #[expect(dead_code, reason = "it only describes")]
+    r#type: String,
+    /// With what.
+    #[schema(value_type = Option<Object>, nullable = false, required = false)]
+    #[expect(dead_code, reason = "it only describes")]
+    params: Map<String, Value>,
+}
+
+fn operation() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(OPERATIONS)).build()
+}
+
+/// Answers one operation of ChatKit.
+///
+/// The user is the token's; without tokens the one of `X-User-Id`, or `local`. Operations that make the model speak are
+/// answered with events, the others with one object.
+#[utoipa::path(
+    post,
+    path = "/chatkit",
+    operation_id = "chatkit",
+    tag = "chatkit",
+    params(
+        ("X-User-Id" = Option<String>, Header, pattern = "^[A-Za-z0-9][A-Za-z0-9._@:|+~=-]{0,127}$",
+            description = "The user, where no tokens are asked for."),
+        ("X-Parlor-On-Disconnect" = Option<String>, Header, pattern = "^(cancel|continue)$",
+            description = "What hanging up means for this request; otherwise `CHATKIT_ON_DISCONNECT` says."),
+    ),
+    request_body(content = OperationIn, examples(
+        ("the threads" = (value = json!({"type": "threads.list", "params": {"limit": 20, "order": "desc"}}))),
+    )),
+    responses((
+        status = 200,
+        description = "Events of ChatKit, or one object.",
+        content((String = "text/event-stream"), (Object = "application/json")),
+    )),
+)]
 pub(super) async fn chatkit(
     State(app): State<App>,
+    principal: Result<Principal, Problem>,
+    headers: HeaderMap,
+    fields: Result<Fields, Problem>,
+) -> Response {
+    respond(app, principal, headers, fields).await
+}
+
+/// Answers one operation of ChatKit for the user in the path.
+#[utoipa::path(
+    post,
+    path = "/api/{user_id}/chatkit",
+    operation_id = "chatkit_of_user",
+    tag = "chatkit",
+    params(("X-Parlor-On-Disconnect" = Option<String>, Header, pattern = "^(cancel|continue)$",
+        description = "What hanging up means for this request; otherwise `CHATKIT_ON_DISCONNECT` says.")),
+    request_body(content = OperationIn, examples(
+        ("the threads" = (value = json!({"type": "threads.list", "params": {"limit": 20, "order": "desc"}}))),
+    )),
+    responses((
+        status = 200,
+        description = "Events of ChatKit, or one object.",
+        content((String = "text/event-stream"), (Object = "application/json")),
+    )),
+)]
+pub(super) async fn of_user(
+    State(app): State<App>,
+    principal: Result<Principal, Problem>,
+    headers: HeaderMap,
+    fields: Result<Fields, Problem>,
+) -> Response {
+    respond(app, principal, headers, fields).await
+}
+
+async fn respond(
+    app: App,
     principal: Result<Principal, Problem>,
     headers: HeaderMap,
     fields: Result<Fields, Problem>,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use axum::{
-    http::{HeaderMap, HeaderName},
+    http::{HeaderMap, HeaderName, HeaderValue},
     response::Response,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -12,7 +12,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::stream;
 use crate::{
     domain::{Conversation, ConversationId, Item, Principal, ToolChoice, UserId},
-    http::{App, chat::LONGEST_MESSAGE, principal::time_left, problem::Problem, sse},
+    http::{
+        App, chat::body::LONGEST_MESSAGE, principal::time_left, problem::Problem, request_line::RUN_ID, sse,
+    },
     runs::{Followed, NewTurn, Prompt, Started},
     wire::chatkit::{Input, Opening, Render, Trouble},
 };
@@ -38,7 +40,7 @@ pub(super) struct Asking<'a> {
 
 impl<'a> Asking<'a> {
     pub(super) fn new(app: &'a App, principal: &'a Principal, headers: &HeaderMap) -> Result<Self, Problem> {
-        let on_disconnect = match headers.get(ON_DISCONNECT).map(|value| value.as_bytes()) {
+        let on_disconnect = match headers.get(ON_DISCONNECT).map(HeaderValue::as_bytes) {
             None => app.on_disconnect,
             Some(b"cancel") => OnDisconnect::Cancel,
             Some(b"continue") => OnDisconnect::Continue,
@@ -92,7 +94,11 @@ impl<'a> Asking<'a> {
         };
         let heard = sse::until(heard, time_left(self.principal, self.app.clock.now()));
         let (render, first) = Render::open(&thread, &opening);
-        Ok(stream::told(heard, render, first, leash, self.app.heartbeat))
+        let mut answer = stream::told(heard, render, first, leash, self.app.heartbeat);
+        if let Ok(run) = HeaderValue::from_str(&started.run.to_string()) {
+            answer.headers_mut().insert(RUN_ID, run);
+        }
+        Ok(answer)
     }
 
     /// Finds the message under the id that it was stored with.

@@ -1,5 +1,13 @@
 //! What the pages consist of: the folder `web/`, as it is.
 
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr,
+        schema::{ObjectBuilder, Schema, Type},
+    },
+};
+
 /// A file of a page.
 #[derive(Debug)]
 pub(super) struct File {
@@ -58,6 +66,18 @@ const FILES: [File; 24] = [
     file!("turn.js", SCRIPT),
     file!("widget-view.js", SCRIPT),
 ];
+
+/// The name of a file, for the description.
+pub(super) struct Name;
+
+impl PartialSchema for Name {
+    fn schema() -> RefOr<Schema> {
+        let names = FILES.iter().map(|file| file.name);
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into()
+    }
+}
+
+impl ToSchema for Name {}
 
 /// Finds a file by its name.
 pub(super) fn find(name: &str) -> Option<&'static File> {

@@ -31,6 +31,7 @@ impl Decoder {
         self.has_begun |= !events.is_empty();
         for event in events {
             if self.reply.read(&event, said)? == Progress::Over {
+                self.events = sse::Reader::default(); // what came with the end is not part of the reply
                 return Ok(Progress::Over);
             }
         }
@@ -67,4 +68,19 @@ impl Decoder {
 fn has_all_its_data(event: &sse::Event) -> bool {
     let data = event.data.trim();
     data == "[DONE]" || serde_json::from_str::<serde::de::IgnoredAny>(data).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Finish;
+
+    #[test]
+    fn what_follows_the_end_in_the_same_bytes_spoils_nothing() {
+        let body = "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\ndata: [DONE]\n\ndata: {\"error\":\"late\"}";
+        let (mut decoder, mut said) = (Decoder::new(Provider::Custom, Echo::Nothing, 30), Vec::new());
+        assert_eq!(decoder.read(body.as_bytes(), &mut said).unwrap(), Progress::Over);
+        decoder.close(&mut said).unwrap();
+        assert_eq!(said.last(), Some(&ModelEvent::Finished(Finish::Stop)));
+    }
 }

@@ -190,6 +190,10 @@ fn the_replies_of_all_providers_are_understood() {
       text "I'm here to help with any creative writing project."
       usage 27+12=39 cached 0 reasoning 0
       finished Stop
+    llamacpp/b_one_tool_call
+      call 1JuWcjDtHSJnhdsf8mIlzMffzPiyjvC5 add_task {"title": "buy milk"}
+      usage 258+32=290 cached 0 reasoning 0
+      finished Stop
     openai/a_text
       text "Sure — I can help with your tasks."
       usage 212+19=231 cached 0 reasoning 0

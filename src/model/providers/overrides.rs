@@ -1,5 +1,5 @@
 //! `LLM_QUIRKS`: what an operator knows better than the quirk table, such as
-//! `custom schema=gemini stream_options=true; openai/o3 parallel_tool_calls=false`.
+//! `custom schema=gemini stream_options=false; openai/o3 parallel_tool_calls=false`.
 //!
 //! Each group names a provider, with the beginning of a model's name behind a slash if it is not for all of them, and
 //! then values by their names.
@@ -194,11 +194,11 @@ mod tests {
     #[test]
     fn an_override_changes_what_it_names_and_where_it_fits() {
         let text =
-            "custom schema=gemini stream_options=true; openai/o3 parallel_tool_calls=true context_window=9";
+            "custom schema=gemini stream_options=false; openai/o3 parallel_tool_calls=true context_window=9";
         let overrides = QuirkOverrides::parse(text).unwrap();
         let of = |provider, model| overrides.applied_to(of(provider, model), provider, model);
         let custom = of(Provider::Custom, "llama3");
-        assert_eq!((custom.schema, custom.takes_stream_options), (Dialect::Gemini, true));
+        assert_eq!((custom.schema, custom.takes_stream_options), (Dialect::Gemini, false));
         assert_eq!((of(Provider::OpenAi, "o3-mini").context_window), Some(9));
         assert_eq!(of(Provider::OpenAi, "o1"), super::super::quirks::of(Provider::OpenAi, "o1"));
         assert_eq!(QuirkOverrides::parse(" ; "), Ok(QuirkOverrides::default()));

@@ -122,8 +122,9 @@ const OPENROUTER: Quirks = Quirks {
     ..PLAIN
 };
 
-/// Strict servers refuse parameters that they do not know.
-const CUSTOM: Quirks = Quirks { echo: Echo::ReasoningContent, ..PLAIN };
+/// Strict servers refuse parameters that they do not know, so little is sent. But llama.cpp, vLLM and Ollama count
+/// tokens only if they are asked to; a server that refuses the question is not asked a second time.
+const CUSTOM: Quirks = Quirks { takes_stream_options: true, echo: Echo::ReasoningContent, ..PLAIN };
 
 /// The table, as of 2026-11-20. Of the rows of a provider the one with the longest fitting prefix counts.
 pub(super) const TABLE: [Row; 14] = [

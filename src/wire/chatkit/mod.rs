@@ -13,7 +13,7 @@ mod widget;
 pub use events::{Trouble, options, replaced, tasks_changed};
 pub use key::{ItemKey, read_thread};
 pub use render::{Opening, Render};
-pub use request::{Action, Fault, Input, Request, Span};
+pub use request::{Action, Fault, Input, OPERATIONS, Request, Span};
 pub use shapes::{ItemOut, PageOut, ThreadOut};
 pub use view::view;
 pub use widget::{COMPLETE_TASK, LIST_TASKS, widget};

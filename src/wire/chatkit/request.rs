@@ -1,10 +1,35 @@
 //! What a client asks for, read leniently: the protocol is not ours, so fields that we do not know are passed over.
 
-use serde::{Deserialize, de::DeserializeOwned};
+mod sent;
+
+use sent::{
+    ActIn, AddIn, CreateIn, FeedbackIn, InputIn, ItemsIn, OrderIn, RenameIn, RetryIn, SpanIn, ThreadIn,
+};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::key::{ItemKey, read_thread};
 use crate::domain::{ConversationId, Feedback};
+
+/// The operations, all that are known.
+pub const OPERATIONS: [&str; 16] = [
+    "threads.create",
+    "threads.add_user_message",
+    "threads.add_client_tool_output",
+    "threads.add_structured_input",
+    "threads.retry_after_item",
+    "threads.custom_action",
+    "threads.sync_custom_action",
+    "threads.get_by_id",
+    "threads.list",
+    "threads.update",
+    "threads.delete",
+    "items.list",
+    "items.feedback",
+    "attachments.create",
+    "attachments.delete",
+    "input.transcribe",
+];
 
 /// How many elements a page has where nobody says.
 const USUAL_PAGE: u64 = 20;
@@ -91,98 +116,6 @@ pub enum Fault {
     NoSuchThread,
     /// The id is none that an item could have.
     NoSuchItem,
-}
-
-#[derive(Deserialize)]
-struct InputIn {
-    #[serde(default)]
-    content: Vec<PartIn>,
-    #[serde(default)]
-    attachments: Vec<Value>,
-    quoted_text: Option<String>,
-    #[serde(default)]
-    inference_options: OptionsIn,
-}
-
-#[derive(Deserialize)]
-struct PartIn {
-    #[serde(default)]
-    text: String,
-}
-
-#[derive(Default, Deserialize)]
-struct OptionsIn {
-    model: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct CreateIn {
-    input: InputIn,
-}
-
-#[derive(Deserialize)]
-struct ThreadIn {
-    thread_id: String,
-}
-
-#[derive(Deserialize)]
-struct AddIn {
-    thread_id: String,
-    input: InputIn,
-}
-
-#[derive(Deserialize)]
-struct RetryIn {
-    thread_id: String,
-    item_id: String,
-}
-
-#[derive(Deserialize)]
-struct ActIn {
-    thread_id: String,
-    item_id: Option<String>,
-    action: ActionIn,
-}
-
-#[derive(Deserialize)]
-struct ActionIn {
-    r#type: String,
-    #[serde(default)]
-    payload: Value,
-}
-
-#[derive(Deserialize)]
-struct SpanIn {
-    limit: Option<i64>,
-    order: Option<OrderIn>,
-    after: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct ItemsIn {
-    thread_id: String,
-    #[serde(flatten)]
-    span: SpanIn,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum OrderIn {
-    Asc,
-    Desc,
-}
-
-#[derive(Deserialize)]
-struct RenameIn {
-    thread_id: String,
-    title: String,
-}
-
-#[derive(Deserialize)]
-struct FeedbackIn {
-    thread_id: String,
-    item_ids: Vec<String>,
-    kind: Feedback,
 }
 
 impl Request {
@@ -294,5 +227,49 @@ fn holds_nul(value: &Value) -> bool {
         Value::Array(values) => values.iter().any(holds_nul),
         Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(body: &Value) -> Result<Request, Fault> {
+        Request::read(body.as_object().unwrap().clone())
+    }
+
+    #[test]
+    fn every_operation_is_known_by_its_name_and_no_other() {
+        for name in OPERATIONS {
+            assert_ne!(read(&json!({"type": name})), Err(Fault::NoSuchOperation), "{name}");
+        }
+        for body in [json!({"type": "threads.stop"}), json!({"type": 5}), json!({})] {
+            assert_eq!(read(&body), Err(Fault::NoSuchOperation));
+        }
+    }
+
+    #[test]
+    fn what_may_be_missing_may_be_null_and_what_is_new_is_passed_over() {
+        let bare = json!({"type": "threads.create", "params": {"input": {}}});
+        let full = json!({"type": "threads.create", "metadata": {"a": 1}, "params": {"b": 2, "input": {
+            "content": [], "attachments": [], "quoted_text": null, "inference_options": {"model": null, "c": 3}, "d": 4,
+        }}});
+        let nothing = Input { text: String::new(), has_attachments: false, model: None };
+        assert_eq!(
+            (read(&bare), read(&full)),
+            (Ok(Request::Create(nothing.clone())), Ok(Request::Create(nothing)))
+        );
+    }
+
+    #[test]
+    fn a_page_is_never_empty_and_never_too_long() {
+        for (sent, limit) in
+            [(json!(9999), 100), (json!(0), 1), (json!(-5), 20), (json!(null), 20), (json!(7), 7)]
+        {
+            let read = read(&json!({"type": "threads.list", "params": {"limit": sent, "order": "asc"}}));
+            assert_eq!(read, Ok(Request::Threads(Span { after: None, limit, newest_first: false })));
+        }
     }
 }

@@ -4,6 +4,7 @@ mod browsers;
 mod expiry;
 mod headers;
 mod process;
+mod tenants;
 
 use std::collections::HashSet;
 
@@ -43,6 +44,9 @@ fn cases() -> Vec<Case> {
         case("GET", "/chatkit-demo", None, 200),
         case("GET", "/health/live", None, 200),
         case("GET", "/health/ready", None, 200),
+        case("GET", "/openapi.json", None, 200),
+        case("GET", "/docs", None, 200),
+        case("GET", "/docs/{file}", None, 200),
         case("POST", "/api/{user_id}/chat", Some(json!({"message": "hi"})), 200),
         case("GET", "/api/{user_id}/conversations", None, 200),
         case("POST", "/api/{user_id}/conversations", Some(json!({})), 201),
@@ -96,17 +100,26 @@ impl Ids {
     fn path(&self, route: Route, user: &str) -> String {
         let path = route.path.replace("{user_id}", user).replace("{conversation_id}", &self.conversation);
         let path = path.replace("{run_id}", &self.run).replace("{number}", &self.number);
-        path.replace("{file}", "main.js")
+        path.replace("/docs/{file}", "/docs/start.js").replace("{file}", "main.js")
     }
 }
 
 async fn send(app: &TestApp, case: &Case, path: &str, token: Option<&str>) -> Response {
-    let method: Method = case.route.method.parse().unwrap();
+    send_as(app, case.route.method.parse().unwrap(), path, case.body.clone(), token).await
+}
+
+async fn send_as(
+    app: &TestApp,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+    token: Option<&str>,
+) -> Response {
     let bearer = token.map(|token| format!("Bearer {token}"));
     let mut headers = vec![("accept", "application/json")];
     headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
-    headers.extend(case.body.as_ref().map(|_| ("content-type", "application/json")));
-    let body = case.body.as_ref().map(Value::to_string).unwrap_or_default();
+    headers.extend(body.as_ref().map(|_| ("content-type", "application/json")));
+    let body = body.as_ref().map(Value::to_string).unwrap_or_default();
     app.send(method, path, &headers, body).await
 }
 

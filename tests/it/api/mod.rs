@@ -9,6 +9,7 @@ mod conversations;
 mod health;
 mod injection;
 mod messages;
+mod openapi;
 mod page;
 mod problems;
 mod runs;

@@ -1,6 +1,7 @@
 //! What tests stand on: a service in this process or as a real one, a scripted model, a scripted provider, a client.
 
 pub mod app;
+pub mod description;
 pub mod outage;
 pub mod process;
 pub mod provider;

@@ -93,6 +93,11 @@ impl Script {
         *self.window.lock().unwrap() = Some(tokens);
     }
 
+    /// Sets the reply to the next question, whether one is left from a question that was never asked or not.
+    pub fn at_most_one(&self, reply: impl Into<Vec<Step>>) {
+        *self.replies.lock().unwrap() = VecDeque::from([reply.into()]);
+    }
+
     /// Returns what was asked so far.
     pub fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()

@@ -63,6 +63,7 @@ on_both! { migrations();
             "content": "Added it.",
             "conversation_id": "<id 1>",
             "created_at": "<time>",
+            "feedback": null,
             "id": "<id 2>",
             "incomplete": false,
             "position": 4,

@@ -119,9 +119,7 @@ fn check_parameters(provider: Provider, model: &str, request: &Value) -> Result<
         Provider::Gemini => &["parallel_tool_calls", "prompt_cache_key", "strict"],
         Provider::Groq => &["logprobs", "logit_bias", "prompt_cache_key", "stream_options"],
         Provider::OpenRouter => &["prompt_cache_key"],
-        Provider::Custom | Provider::Demo => {
-            &["parallel_tool_calls", "prompt_cache_key", "stream_options", "reasoning_effort"]
-        }
+        Provider::Custom | Provider::Demo => &["parallel_tool_calls", "prompt_cache_key", "reasoning_effort"],
     };
     if let Some(name) = refused.iter().find(|name| has(name)) {
         return Err(format!("unsupported parameter: {name}"));

@@ -45,7 +45,7 @@ begin();
 async function begin() {
   showWho();
   isDemo = await api.isDemo().catch(() => false);
-  if (isDemo) banner("Demo: no model is connected. It understands sentences such as “add buy milk”, “what is on my list”, “done 1”.");
+  byId("banner").hidden = !isDemo;
   await Promise.all([readThreads(), tasks.refresh(), show(wanted())]);
 }
 
@@ -130,6 +130,7 @@ function send(text) {
   if (conversation.isBusy) return;
   announce("Answering");
   conversation.send(text);
+  draw();
   messages.follow();
   composer.focus();
 }
@@ -180,11 +181,6 @@ async function attempt(act, said) {
     draw();
     return false;
   }
-}
-
-function banner(text) {
-  byId("banner").textContent = text;
-  byId("banner").hidden = false;
 }
 
 function showWho() {

@@ -52,15 +52,15 @@ function codeBlock(language, text) {
   return el("div", { class: "code" }, head, el("pre", { tabindex: "0" }, el("code", {}, text)));
 }
 
-/** Makes a button that copies a text and says so. */
-export function copyButton(label, text) {
-  const button = el("button", { class: "icon-button small", type: "button", "aria-label": label, title: label }, icon("copy"));
+/** Makes a button that copies a text and says so. `word` is what is seen beside its icon. */
+export function copyButton(label, text, word = null) {
+  const button = el("button", { class: word === null ? "icon-button small" : "word-button", type: "button", "aria-label": label, title: label }, icon("copy"), word);
   button.addEventListener("click", async () => {
     const done = await navigator.clipboard.writeText(text()).then(() => true, () => false);
-    button.replaceChildren(icon(done ? "check" : "alert"));
+    button.firstChild.replaceWith(icon(done ? "check" : "alert"));
     button.setAttribute("aria-label", done ? "Copied" : "Could not copy");
     setTimeout(() => {
-      button.replaceChildren(icon("copy"));
+      button.firstChild.replaceWith(icon("copy"));
       button.setAttribute("aria-label", label);
     }, 1500);
   });

@@ -11,7 +11,7 @@ import { widget } from "./widget-view.js";
 const EXAMPLES = [
   ["Add buy milk and call mom", "Two tasks at once"],
   ["What is on my list?", "Your tasks, by number"],
-  ["Remind me to water the plants", "One more for later"],
+  ["Remind me to pay the rent", "One more for later"],
 ];
 
 /** This near to the end, in pixels, the list keeps to it. */
@@ -30,6 +30,7 @@ export class MessagesView {
     this.#toEnd = toEnd;
     this.#on = on;
     log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    log.addEventListener("toggle", () => this.#scrolled(), { capture: true });
     toEnd.append(icon("down"));
     toEnd.addEventListener("click", () => this.follow());
   }
@@ -130,8 +131,8 @@ export class MessagesView {
       el("button", { class: "example", type: "button", onclick: () => this.#on.send(text) }, el("span", {}, text), el("small", {}, about)));
     return el("div", { class: "welcome" },
       el("img", { src: "web/icon.svg", alt: "", width: "48", height: "48" }),
-      el("h2", {}, "What is to be done?"),
-      el("p", {}, "Say it in your own words. Your list is kept as you talk."),
+      el("h2", {}, "What would you like to get done?"),
+      el("p", {}, "Say it in your own words. The list beside this chat keeps up."),
       el("div", { class: "examples" }, ...examples));
   }
 
@@ -155,7 +156,7 @@ function question(item) {
 
 function answer() {
   const node = el("article", { class: "answer", "aria-label": "Parlor" }, el("div", { class: "prose" }));
-  node.append(el("div", { class: "actions" }, copyButton("Copy answer", () => node.text)));
+  node.append(el("div", { class: "actions" }, copyButton("Copy answer", () => node.text, "Copy")));
   return node;
 }
 

@@ -22,7 +22,7 @@ const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-ru
 let shared;
 
 /** One browser for all checks; each has a profile of its own in it. */
-function browser() {
+export function browser() {
   shared ??= chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
   return shared;
 }

@@ -21,6 +21,18 @@ checkPage({ settings: WITH_TOKENS }, "where tokens are wanted the page asks for 
   assert.deepEqual(await page.tab.evaluate(() => Object.keys(localStorage)), []);
 });
 
+checkPage({}, "the page with the hosted component says whose it is, and loads nothing before the user wants it", async ({ page }) => {
+  await page.tab.goto(`${page.origin}/chatkit-demo`);
+  await page.tab.getByText("loads it from cdn.platform.openai.com").waitFor();
+  const load = page.tab.getByRole("button", { name: "Load it from OpenAI" });
+  page.isClean();
+  page.expect(/cdn\.platform\.openai\.com|ERR_/);
+  await page.tab.route("https://cdn.platform.openai.com/**", (route) => route.abort());
+  await load.click();
+  await page.tab.getByText("It could not be loaded. Are you online?").waitFor();
+  assert.equal(await load.isEnabled(), true);
+});
+
 checkPage({}, "scripts in the page that are not its own are refused by the browser", async ({ page }) => {
   page.expect(/Content Security Policy|Trusted(HTML|Script)/);
   await page.open();

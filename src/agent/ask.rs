@@ -60,11 +60,9 @@ impl Agent {
         if finish == Finish::Length {
             turn.notice(NoticeCode::ReplyTruncated);
         }
-        if turn.tool_choice == ToolChoice::None {
-            draft.calls.clear();
-        }
         let message = draft.message;
-        let Some(written) = draft.into_reply(tools, &finish, with_tools) else {
+        let may_call = with_tools && turn.tool_choice != ToolChoice::None;
+        let Some(written) = draft.into_reply(tools, &finish, may_call) else {
             return Err(failed(&ModelError::new(ModelErrorKind::MalformedReply, "an empty reply")));
         };
         if written.text_was_made_up {
@@ -137,7 +135,7 @@ impl Agent {
         loop {
             match next_event(&mut stream, self.limits.idle).await? {
                 ModelEvent::Replaced { by, notice } => {
-                    turn.notice(notice);
+                    turn.scribe.replaced(&by, notice);
                     draft.provider = by.provider;
                 }
                 ModelEvent::Reasoning(text) if self.limits.tells_reasoning => {

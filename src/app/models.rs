@@ -1,6 +1,6 @@
 //! Builds the models that the configuration describes: who answers, who stands in, and what else may be asked for.
 
-use std::sync::Arc;
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use secrecy::ExposeSecret;
 
@@ -19,13 +19,17 @@ use crate::{
 /// # Errors
 /// The first that cannot be set up, and what the operator has to change.
 pub fn models(settings: &config::Model) -> Result<Models, ModelSetupError> {
-    let workshop = Workshop { settings, corrections: corrections(settings)? };
+    let workshop = Workshop::new(settings)?;
     let all = |choices: &[Choice]| {
         choices.iter().map(|choice| workshop.chosen(choice)).collect::<Result<Vec<_>, _>>()
     };
     let (usual, fallbacks) = (workshop.chosen(&settings.choice)?, all(&settings.fallbacks)?);
-    let usual = if fallbacks.is_empty() { usual } else { Arc::new(Fallbacks::new(usual, fallbacks)) };
-    Ok(Models::new(usual, all(&settings.allowed)?))
+    let allowed = all(&settings.allowed)?;
+    if fallbacks.is_empty() {
+        return Ok(Models::new(usual, allowed));
+    }
+    let by_name = std::iter::once(Arc::clone(&usual)).chain(allowed).collect();
+    Ok(Models::new(Arc::new(Fallbacks::new(usual, fallbacks)), by_name))
 }
 
 /// Says where to ask for the list of models of a choice, and which models of it may answer, in their order.
@@ -33,7 +37,7 @@ pub(super) fn listing<'a>(
     settings: &'a config::Model,
     choice: &'a Choice,
 ) -> Result<(ProviderSettings, Vec<&'a str>), ModelSetupError> {
-    let workshop = Workshop { settings, corrections: corrections(settings)? };
+    let workshop = Workshop::new(settings)?;
     let models = candidates(choice);
     let first = models.first().copied().unwrap_or_default();
     Ok((workshop.provider_settings(choice, provider(choice), first)?, models))
@@ -87,14 +91,26 @@ fn bad(variable: &'static str, reason: &dyn std::error::Error) -> ModelSetupErro
 struct Workshop<'a> {
     settings: &'a config::Model,
     corrections: Corrections,
+    /// What was made so far: a model that is named twice is one model, with one breaker.
+    made: RefCell<HashMap<(Provider, String), Arc<dyn Model>>>,
 }
 
-impl Workshop<'_> {
+impl<'a> Workshop<'a> {
+    fn new(settings: &'a config::Model) -> Result<Self, ModelSetupError> {
+        Ok(Self { settings, corrections: corrections(settings)?, made: RefCell::default() })
+    }
+
     /// Makes one model of the configuration; where it names none, the provider's default with its successors.
     fn chosen(&self, choice: &Choice) -> Result<Arc<dyn Model>, ModelSetupError> {
         let build = |model: &str| {
+            let key = (provider(choice), model.to_owned());
+            if let Some(made) = self.made.borrow().get(&key) {
+                return Ok(Arc::clone(made));
+            }
             let made = model::build(&self.provider_settings(choice, provider(choice), model)?)?;
-            Ok(steady(made, self.settings))
+            let made = steady(made, self.settings);
+            self.made.borrow_mut().insert(key, Arc::clone(&made));
+            Ok(made)
         };
         match candidates(choice).as_slice() {
             [] => build(""),
@@ -117,7 +133,7 @@ impl Workshop<'_> {
             Choice::Custom { base_url, api_key, .. } => (Some(base_url.clone()), api_key.clone()),
             Choice::Demo => (None, None),
         };
-        let Self { settings, corrections } = self;
+        let Self { settings, corrections, .. } = self;
         Ok(ProviderSettings {
             provider,
             base_url: base_url.unwrap_or_else(|| provider.default_base_url().unwrap_or_default().to_owned()),

@@ -172,6 +172,11 @@ pub trait Model: Send + Sync {
         None
     }
 
+    /// Lists the names that clients may ask for it by.
+    fn names(&self) -> Vec<ModelIdentity> {
+        vec![self.identity()]
+    }
+
     /// Tells how long it will refuse every request, because too many have failed. Nothing means that it may be asked.
     fn closed_for(&self) -> Option<Duration> {
         None

@@ -31,18 +31,22 @@ impl Models {
         &self.usual
     }
 
-    /// Finds the model that a client asks for. What it leaves open is decided by the order: the usual one first.
+    /// Finds the model that a client asks for. What it leaves open is decided by the order: the usual one first. Who names
+    /// a model means that one, so what stands in for the usual one does not count then, if it is listed by itself.
     ///
     /// # Errors
     /// Which of the two is not on the list.
     pub fn find(&self, provider: Option<&str>, model: Option<&str>) -> Result<&Arc<dyn Model>, NoSuchModel> {
         let mut knows_provider = false;
-        for candidate in std::iter::once(&self.usual).chain(self.others.iter()) {
-            let identity = candidate.identity();
-            if provider.is_none_or(|asked| asked == identity.provider) {
-                knows_provider = true;
-                if model.is_none_or(|asked| asked == identity.model) {
-                    return Ok(candidate);
+        let (first, last) =
+            if model.is_some() { (None, Some(&self.usual)) } else { (Some(&self.usual), None) };
+        for candidate in first.into_iter().chain(self.others.iter()).chain(last) {
+            for name in candidate.names() {
+                if provider.is_none_or(|asked| asked == name.provider) {
+                    knows_provider = true;
+                    if model.is_none_or(|asked| asked == name.model) {
+                        return Ok(candidate);
+                    }
                 }
             }
         }

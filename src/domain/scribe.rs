@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{BoxError, ItemId, NoticeCode, Reply, ToolCall, ToolResult, Usage};
+use super::{BoxError, ItemId, ModelIdentity, NoticeCode, Reply, ToolCall, ToolResult, Usage};
 
 /// Why something could not be written down. The run cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,9 @@ pub trait Scribe: Send + Sync {
     /// Remembers from which position on the model is shown the conversation. Never waits; it is safe once the run has ended,
     /// and if it gets lost the same is found out again.
     fn context_starts(&self, position: i64);
+
+    /// Notes that another model answers, and tells listeners so. Never waits.
+    fn replaced(&self, by: &ModelIdentity, notice: NoticeCode);
 
     /// Counts what a model call cost.
     fn spent(&self, usage: Usage);

@@ -101,7 +101,9 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, Json<ReadyOut>
 fn model_part(models: &Models) -> Part {
     let identity = models.usual().identity();
     let name = format!("{} {}", identity.provider, identity.model);
-    match models.usual().closed_for() {
+    // By its name it is the model itself, without what stands in for it.
+    let usual = models.find(Some(&identity.provider), Some(&identity.model)).unwrap_or(models.usual());
+    match usual.closed_for() {
         None => Part::new("ok", &name),
         Some(_) => Part::new("down", &format!("{name}: too many of the latest calls failed")),
     }

@@ -31,6 +31,10 @@ impl Model for Fallbacks {
         self.usual.context_window()
     }
 
+    fn names(&self) -> Vec<ModelIdentity> {
+        self.usual.names()
+    }
+
     /// Closed only while all of them are.
     fn closed_for(&self) -> Option<Duration> {
         let others = self.others.iter().map(|model| model.closed_for());

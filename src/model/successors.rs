@@ -40,6 +40,11 @@ impl Model for Successors {
         self.at(self.current.load(Ordering::Relaxed)).0.identity()
     }
 
+    fn names(&self) -> Vec<ModelIdentity> {
+        let all = std::iter::once(&self.first).chain(&self.rest);
+        std::iter::once(self.identity()).chain(all.map(|model| model.identity())).collect()
+    }
+
     fn context_window(&self) -> Option<usize> {
         self.at(self.current.load(Ordering::Relaxed)).0.context_window()
     }
@@ -59,11 +64,11 @@ impl Model for Successors {
             match model.stream(request).await {
                 Err(error) if error.kind == ModelErrorKind::NotFound && has_next => {
                     place += 1;
-                    self.current.fetch_max(place, Ordering::Relaxed);
-                    let (gone, next) = (model.identity().model, self.identity().model);
+                    let (gone, next) = (model.identity().model, self.at(place).0.identity().model);
                     tracing::warn!(model.name = %gone, model.next = %next, "the provider has no model `{gone}` any more");
                 }
                 Ok(reply) if place > first => {
+                    self.current.fetch_max(place, Ordering::Relaxed);
                     let by = model.identity();
                     let replaced = ModelEvent::Replaced { by, notice: NoticeCode::ModelFallback };
                     return Ok(stream::iter([Ok(replaced)]).chain(reply).boxed());
@@ -107,6 +112,12 @@ mod tests {
         let gone = |name| Fake::failing(name, ModelErrorKind::NotFound);
         let models = successors(gone("old"), gone("new"));
         assert_eq!(ask(&models).await, Err(ModelErrorKind::NotFound));
-        assert_eq!(models.identity().model, "new");
+        assert_eq!(models.identity().model, "old");
+    }
+
+    #[test]
+    fn they_answer_to_all_their_names() {
+        let names = successors(Fake::saying("old", "hi"), Fake::saying("new", "hi")).names();
+        assert_eq!(names.iter().map(|name| name.model.as_str()).collect::<Vec<_>>(), ["old", "old", "new"]);
     }
 }

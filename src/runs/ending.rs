@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     agent::Stop,
-    domain::{Event, EventId, ModelIdentity, Reply, Run, RunStatus, UserId},
+    domain::{Event, EventId, Reply, Run, RunStatus, UserId},
     store::{Ending, Hold, StoreError},
     telemetry::{RunLine, run_ended},
 };
@@ -40,7 +40,7 @@ impl Inner {
                     return self.tell_what_is_stored(live, recorder.hold(), next).await;
                 }
                 events.into_iter().for_each(|(id, event)| live.push(id, event));
-                log_run(&ending, recorder.model(), &account, self.clock.now());
+                log_run(&ending, &account, self.clock.now());
             }
             Err(StoreError::Fenced) => self.tell_what_is_stored(live, recorder.hold(), next).await,
             Err(error) => tracing::error!(
@@ -92,7 +92,7 @@ impl Inner {
 }
 
 /// Writes the one wide line of a run that this process has ended.
-fn log_run(ending: &Ending, model: &ModelIdentity, account: &Account, ended_at: DateTime<Utc>) {
+fn log_run(ending: &Ending, account: &Account, ended_at: DateTime<Utc>) {
     let since_start = |at: DateTime<Utc>| (at - account.started_at).to_std().unwrap_or_default();
     run_ended(&RunLine {
         run_id: ending.run,
@@ -100,8 +100,8 @@ fn log_run(ending: &Ending, model: &ModelIdentity, account: &Account, ended_at: 
         user: &ending.user,
         status: ending.status,
         failure: ending.failure,
-        provider: &model.provider,
-        model: &model.model,
+        provider: &account.model.provider,
+        model: &account.model.model,
         duration: since_start(ended_at),
         first_delta: ending.first_delta_at.map(since_start),
         usage: ending.usage,

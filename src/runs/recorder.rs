@@ -41,6 +41,7 @@ struct State {
     usage: Usage,
     tool_calls: u64,
     first_delta_at: Option<DateTime<Utc>>,
+    answered_by: Option<ModelIdentity>,
 }
 
 /// What is known of a run when its agent has stopped.
@@ -53,6 +54,8 @@ pub(super) struct Account {
     pub(super) tool_calls: u64,
     pub(super) started_at: DateTime<Utc>,
     pub(super) first_delta_at: Option<DateTime<Utc>>,
+    /// The model that answered, which may be another than the one that the run was accepted for.
+    pub(super) model: ModelIdentity,
 }
 
 impl Recorder {
@@ -68,6 +71,7 @@ impl Recorder {
             usage: Usage::default(),
             tool_calls: 0,
             first_delta_at: None,
+            answered_by: None,
         };
         let started_at = clock.now();
         Self { store, clock, hold, live, model, started_at, state: Mutex::new(state) }
@@ -75,11 +79,6 @@ impl Recorder {
 
     pub(super) const fn hold(&self) -> &Hold {
         &self.hold
-    }
-
-    /// Returns the model that the run was accepted for.
-    pub(super) const fn model(&self) -> &ModelIdentity {
-        &self.model
     }
 
     /// Tells an event that is stored already, or never will be.
@@ -98,6 +97,7 @@ impl Recorder {
             tool_calls: state.tool_calls,
             started_at: self.started_at,
             first_delta_at: state.first_delta_at,
+            model: state.answered_by.as_ref().unwrap_or(&self.model).clone(),
         })
     }
 
@@ -212,6 +212,11 @@ impl Scribe for Recorder {
 
     fn context_starts(&self, position: i64) {
         self.with(|state| state.context_start = Some(position));
+    }
+
+    fn replaced(&self, by: &ModelIdentity, notice: NoticeCode) {
+        self.with(|state| state.answered_by = Some(by.clone()));
+        self.notice(notice);
     }
 
     fn spent(&self, usage: Usage) {

@@ -81,12 +81,17 @@ impl Runs {
 async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let inner = &runs.0;
     let user = turn.principal.user.clone();
-    let model = inner.models.find(turn.provider.as_deref(), turn.model.as_deref());
-    let model = Arc::clone(model.map_err(StartError::NoSuchModel)?);
+    let model = match inner.model_for(&turn) {
+        Ok(model) => model,
+        // A turn that was accepted before is told all the same.
+        Err(refusal) => {
+            return inner
+                .repeated(&user, idempotency_key(inner, &turn).as_ref())
+                .await
+                .unwrap_or(Err(refusal));
+        }
+    };
     let asked = asked(inner, &turn, model.identity());
-    if let Err(refusal) = inner.is_open(model.as_ref()) {
-        return inner.repeated(&user, asked.key()).await.unwrap_or(Err(refusal));
-    }
     let ((run, conversation), identity) = (asked.place(), model.identity());
     let live = inner.shelf.open(run, user.clone(), conversation, turn.cancel.clone());
     let accepted = match inner.accept(&user, asked).await {
@@ -113,14 +118,16 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
 }
 
 impl Inner {
-    /// Tells whether new turns may begin, with this model.
-    fn is_open(&self, model: &dyn Model) -> Result<(), StartError> {
+    /// Finds the model for a new turn, or says why none may begin.
+    fn model_for(&self, turn: &NewTurn) -> Result<Arc<dyn Model>, StartError> {
+        let model = self.models.find(turn.provider.as_deref(), turn.model.as_deref());
+        let model = model.map_err(StartError::NoSuchModel)?;
         if self.shutdown.is_draining() {
             return Err(StartError::ShuttingDown);
         }
         match model.closed_for() {
             Some(retry_after) => Err(StartError::ModelUnavailable { retry_after }),
-            None => Ok(()),
+            None => Ok(Arc::clone(model)),
         }
     }
 
@@ -169,13 +176,6 @@ impl Asked {
             Self::Again(again) => (again.run, again.conversation),
         }
     }
-
-    const fn key(&self) -> Option<&IdempotencyKey> {
-        match self {
-            Self::Turn(turn) => turn.key.as_ref(),
-            Self::Again(_) => None,
-        }
-    }
 }
 
 fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
@@ -194,11 +194,15 @@ fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
             });
         }
     };
-    let lifetime = TimeDelta::from_std(inner.settings.idempotency).unwrap_or(TimeDelta::MAX);
-    let key = turn.key.clone().map(|key| IdempotencyKey { key, body_hash: turn.digest(), lifetime });
+    let key = idempotency_key(inner, turn);
     let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
     let message = UserMessage { text: text.clone(), context };
     Asked::Turn(Accept { user, conversation: place, message, run, model, owner, key })
+}
+
+fn idempotency_key(inner: &Inner, turn: &NewTurn) -> Option<IdempotencyKey> {
+    let lifetime = TimeDelta::from_std(inner.settings.idempotency).unwrap_or(TimeDelta::MAX);
+    turn.key.clone().map(|key| IdempotencyKey { key, body_hash: turn.digest(), lifetime })
 }
 
 fn refused(error: AcceptError) -> Result<Started, StartError> {

@@ -32,8 +32,13 @@ const CALL_EARNS: u32 = 1;
 pub(super) struct Breaker {
     recent: VecDeque<(Instant, Outcome)>,
     state: State,
+    generation: u64,
     saved: u32,
 }
+
+/// The right to one call. What a call of an earlier time comes to says nothing about now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket(u64);
 
 /// How a call ended, as far as the model is to blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,20 +60,20 @@ enum State {
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { recent: VecDeque::new(), state: State::Closed, saved: MOST_SAVED }
+        Self { recent: VecDeque::new(), state: State::Closed, generation: 0, saved: MOST_SAVED }
     }
 }
 
 impl Breaker {
     /// Lets a call through, or says how long it would have to wait.
-    pub(super) fn enter(&mut self, now: Instant) -> Result<(), Duration> {
+    pub(super) fn enter(&mut self, now: Instant) -> Result<Ticket, Duration> {
         match self.wait(now) {
             Some(wait) => Err(wait),
             None => {
                 if self.state != State::Closed {
-                    self.state = State::Trying(now);
+                    self.become_state(State::Trying(now));
                 }
-                Ok(())
+                Ok(Ticket(self.generation))
             }
         }
     }
@@ -85,30 +90,41 @@ impl Breaker {
     }
 
     /// Notes how a call ended.
-    pub(super) fn note(&mut self, outcome: Outcome, now: Instant) {
+    pub(super) fn note(&mut self, ticket: Ticket, outcome: Outcome, now: Instant) {
+        if ticket.0 != self.generation {
+            return;
+        }
         if outcome == Outcome::Answered {
             self.saved = (self.saved + CALL_EARNS).min(MOST_SAVED);
         }
         match (self.state, outcome) {
-            (State::Trying(_), Outcome::Answered) => *self = Self { saved: self.saved, ..Self::default() },
-            (State::Trying(_), Outcome::Failed) => self.state = State::Open(now + REST),
+            (State::Trying(_), Outcome::Answered) => {
+                self.recent.clear();
+                self.become_state(State::Closed);
+            }
+            (State::Trying(_), Outcome::Failed) => self.become_state(State::Open(now + REST)),
             (State::Open(_), _) => {}
             (State::Closed, _) => {
                 self.remember(outcome, now);
                 if self.is_failing() {
-                    self.state = State::Open(now + REST);
+                    self.become_state(State::Open(now + REST));
                 }
             }
         }
     }
 
     /// Notes that a call which had been noted as answered has broken off.
-    pub(super) fn note_broken_off(&mut self, now: Instant) {
+    pub(super) fn note_broken_off(&mut self, ticket: Ticket, now: Instant) {
         let answered = self.recent.iter().rposition(|(_, outcome)| *outcome == Outcome::Answered);
-        if let Some(at) = answered {
+        if let Some(at) = answered.filter(|_| ticket.0 == self.generation) {
             self.recent.remove(at);
         }
-        self.note(Outcome::Failed, now);
+        self.note(ticket, Outcome::Failed, now);
+    }
+
+    fn become_state(&mut self, state: State) {
+        self.state = state;
+        self.generation += 1;
     }
 
     /// Pays for a retry; false if the budget is used up.
@@ -144,9 +160,16 @@ mod tests {
     fn after(outcomes: &[Outcome], now: Instant) -> Breaker {
         let mut breaker = Breaker::default();
         for outcome in outcomes {
-            breaker.note(*outcome, now);
+            called(&mut breaker, *outcome, now);
         }
         breaker
+    }
+
+    /// Makes a call that ends so at once.
+    fn called(breaker: &mut Breaker, outcome: Outcome, now: Instant) {
+        if let Ok(ticket) = breaker.enter(now) {
+            breaker.note(ticket, outcome, now);
+        }
     }
 
     #[test]
@@ -156,7 +179,7 @@ mod tests {
         calls.extend([Outcome::Failed; 9]);
         let mut breaker = after(&calls, now);
         assert_eq!(breaker.wait(now), None);
-        breaker.note(Outcome::Failed, now);
+        called(&mut breaker, Outcome::Failed, now);
         assert_eq!(breaker.wait(now), Some(REST));
         assert_eq!(after(&[Outcome::Failed; 19], now).wait(now), None);
         let mut mostly_good = vec![Outcome::Answered; 11];
@@ -169,7 +192,7 @@ mod tests {
         let then = Instant::now();
         let mut breaker = after(&[Outcome::Failed; 19], then);
         let now = then + WINDOW + seconds(1);
-        breaker.note(Outcome::Failed, now);
+        called(&mut breaker, Outcome::Failed, now);
         assert_eq!(breaker.wait(now), None);
     }
 
@@ -179,21 +202,35 @@ mod tests {
         let mut breaker = after(&[Outcome::Failed; 20], opened);
         assert_eq!(breaker.enter(opened + seconds(14)), Err(seconds(1)));
         let then = opened + REST;
-        assert_eq!((breaker.enter(then), breaker.enter(then)), (Ok(()), Err(REST)));
-        breaker.note(Outcome::Failed, then);
+        let trial = breaker.enter(then).unwrap();
+        assert_eq!(breaker.enter(then), Err(REST));
+        breaker.note(trial, Outcome::Failed, then);
         assert_eq!(breaker.enter(then), Err(REST));
         let later = then + REST;
-        assert_eq!(breaker.enter(later), Ok(()));
-        breaker.note(Outcome::Answered, later);
-        assert_eq!((breaker.enter(later), breaker.enter(later)), (Ok(()), Ok(())));
+        let trial = breaker.enter(later).unwrap();
+        breaker.note(trial, Outcome::Answered, later);
+        assert!(breaker.enter(later).is_ok() && breaker.enter(later).is_ok());
+    }
+
+    #[test]
+    fn what_an_old_call_comes_to_does_not_undo_a_trial() {
+        let opened = Instant::now();
+        let mut breaker = Breaker::default();
+        let old = breaker.enter(opened).unwrap();
+        (0..20).for_each(|_| called(&mut breaker, Outcome::Failed, opened));
+        let trial = breaker.enter(opened + REST).unwrap();
+        breaker.note(old, Outcome::Failed, opened + REST);
+        breaker.note_broken_off(old, opened + REST);
+        breaker.note(trial, Outcome::Answered, opened + REST);
+        assert_eq!(breaker.wait(opened + REST), None);
     }
 
     #[test]
     fn a_trial_that_never_reports_makes_room_for_another() {
         let opened = Instant::now();
         let mut breaker = after(&[Outcome::Failed; 20], opened);
-        assert_eq!(breaker.enter(opened + REST), Ok(()));
-        assert_eq!(breaker.enter(opened + REST + REST), Ok(()));
+        assert!(breaker.enter(opened + REST).is_ok());
+        assert!(breaker.enter(opened + REST + REST).is_ok());
     }
 
     #[test]
@@ -203,7 +240,7 @@ mod tests {
         let paid = (0..20).filter(|_| breaker.pay_for_retry()).count();
         assert_eq!(paid, 10);
         for _ in 0..25 {
-            breaker.note(Outcome::Answered, now);
+            called(&mut breaker, Outcome::Answered, now);
         }
         assert_eq!((0..20).filter(|_| breaker.pay_for_retry()).count(), 2);
     }

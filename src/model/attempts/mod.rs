@@ -18,8 +18,8 @@ use futures_util::{StreamExt, stream, stream::BoxStream};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use breaker::{Breaker, Outcome};
-use opening::{Opening, Reply, open};
+use breaker::{Breaker, Outcome, Ticket};
+use opening::{Opening, Reply, costs, open};
 
 pub use opening::Patience;
 
@@ -44,16 +44,28 @@ impl Attempts {
     }
 
     /// Asks once, if the breaker lets it.
-    async fn attempt(&self, request: ModelRequest<'_>) -> Result<Opening, ModelError> {
-        self.with(|breaker| breaker.enter(Instant::now())).map_err(closed)?;
+    async fn attempt(&self, request: ModelRequest<'_>) -> Opening {
+        let ticket = match self.with(|breaker| breaker.enter(Instant::now())) {
+            Ok(ticket) => ticket,
+            Err(wait) => return Opening::Failed { error: closed(wait), spent: Vec::new() },
+        };
         let opened = open(self.model.as_ref(), request, self.patience).await;
-        let outcome = opened.as_ref().map_or_else(|error| blame(error.kind), |_| Outcome::Answered);
-        self.with(|breaker| breaker.note(outcome, Instant::now()));
-        opened
+        let outcome = match &opened {
+            Opening::Begun(_) | Opening::Empty(_) => Outcome::Answered,
+            Opening::Failed { error, .. } => blame(error.kind),
+        };
+        self.with(|breaker| breaker.note(ticket, outcome, Instant::now()));
+        match opened {
+            Opening::Begun(reply) => Opening::Begun(self.watched(reply, ticket)),
+            Opening::Empty(_) | Opening::Failed { .. } => opened,
+        }
     }
 
-    /// Says how long to wait before the next attempt, if there is to be one.
+    /// Says how long to wait before the next attempt, if there is to be one. Nobody waits for a model that rests.
     fn next_pause(&self, error: &ModelError, made: u32) -> Option<Duration> {
+        if self.closed_for().is_some() {
+            return None;
+        }
         let pause = pause::pause(error, made, self.retries, luck())?;
         if !self.with(Breaker::pay_for_retry) {
             tracing::warn!(
@@ -73,13 +85,13 @@ impl Attempts {
     }
 
     /// Reports a reply that breaks off later to the breaker.
-    fn watched(&self, reply: Reply) -> Reply {
+    fn watched(&self, reply: Reply, ticket: Ticket) -> Reply {
         let breaker = Arc::clone(&self.breaker);
         let watched = reply.inspect(move |event| {
             if let Err(error) = event {
                 let mut breaker = breaker.lock().unwrap_or_else(PoisonError::into_inner);
                 if blame(error.kind) == Outcome::Failed {
-                    breaker.note_broken_off(Instant::now());
+                    breaker.note_broken_off(ticket, Instant::now());
                 }
             }
         });
@@ -97,6 +109,10 @@ impl Model for Attempts {
         self.model.context_window()
     }
 
+    fn names(&self) -> Vec<ModelIdentity> {
+        self.model.names()
+    }
+
     fn closed_for(&self) -> Option<Duration> {
         self.with(|breaker| breaker.wait(Instant::now()))
     }
@@ -108,23 +124,24 @@ impl Model for Attempts {
         let mut spent = Vec::new();
         let mut made = 1;
         loop {
-            let failure = match self.attempt(request).await {
-                Ok(Opening::Begun(reply)) => return Ok(self.watched(after(spent, reply))),
-                Ok(Opening::Empty(events)) => {
-                    let empty = ModelError::new(ModelErrorKind::MalformedReply, "an empty reply");
-                    let Some(pause) = self.next_pause(&empty, made) else {
-                        return Ok(after(spent, stream::iter(events.into_iter().map(Ok)).boxed()));
-                    };
-                    spent.extend(events.into_iter().filter(|event| matches!(event, ModelEvent::Usage(_))));
+            let (failure, told) = match self.attempt(request).await {
+                Opening::Begun(reply) => return Ok(after(spent, reply)),
+                Opening::Empty(events) => {
+                    (ModelError::new(ModelErrorKind::MalformedReply, "an empty reply"), Ok(events))
+                }
+                Opening::Failed { error, spent } => (error, Err(spent)),
+            };
+            match (self.next_pause(&failure, made), told) {
+                (Some(pause), Ok(events) | Err(events)) => {
+                    spent.extend(costs(events));
                     sleep(pause).await;
                     made += 1;
-                    continue;
                 }
-                Err(failure) => failure,
-            };
-            let Some(pause) = self.next_pause(&failure, made) else { return Err(failure) };
-            sleep(pause).await;
-            made += 1;
+                (None, Ok(events)) => {
+                    return Ok(after(spent, stream::iter(events.into_iter().map(Ok)).boxed()));
+                }
+                (None, Err(_)) => return Err(failure),
+            }
         }
     }
 }
@@ -167,7 +184,10 @@ mod tests {
     use super::*;
     use crate::{
         domain::Finish,
-        model::fake::{Fake, ask, nothing, word},
+        model::{
+            Fallbacks,
+            fake::{Fake, ask, nothing, word},
+        },
     };
 
     const RETRIES: u32 = 2;
@@ -246,6 +266,20 @@ mod tests {
         sleep(attempts.closed_for().unwrap()).await;
         assert!(ask(&attempts).await.is_ok());
         assert_eq!(attempts.closed_for(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_model_that_rests_is_not_waited_for_and_another_answers_at_once() {
+        let usual = Arc::new(Fake::failing("usual", ModelErrorKind::Timeout));
+        let usual: Arc<dyn Model> = Arc::new(Attempts::new(usual, PATIENCE, RETRIES));
+        let models = Fallbacks::new(Arc::clone(&usual), vec![Arc::new(Fake::saying("other", "hello"))]);
+        for _ in 0..20 {
+            assert!(ask(&models).await.is_ok());
+        }
+        assert!(usual.closed_for().is_some());
+        let begun = Instant::now();
+        assert!(ask(&models).await.is_ok());
+        assert_eq!(begun.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

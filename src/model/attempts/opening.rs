@@ -17,6 +17,13 @@ pub(super) enum Opening {
     Begun(Reply),
     /// The model ended the reply without a word and without a call.
     Empty(Vec<ModelEvent>),
+    /// It failed before there was anything to see.
+    Failed {
+        /// How.
+        error: ModelError,
+        /// What it cost all the same.
+        spent: Vec<ModelEvent>,
+    },
 }
 
 /// How long a model is waited for.
@@ -29,30 +36,38 @@ pub struct Patience {
 }
 
 /// Asks, and waits until there is something to see.
-pub(super) async fn open(
-    model: &dyn Model,
-    request: ModelRequest<'_>,
-    patience: Patience,
-) -> Result<Opening, ModelError> {
-    let begun = Instant::now();
-    let opening = timeout_at(begun + patience.first_token, model.stream(request));
-    let mut reply = opening.await.map_err(|_elapsed| silence())??;
-    let mut deadline = begun + patience.first_token;
+pub(super) async fn open(model: &dyn Model, request: ModelRequest<'_>, patience: Patience) -> Opening {
+    let mut deadline = Instant::now() + patience.first_token;
+    let opened = timeout_at(deadline, model.stream(request)).await.unwrap_or_else(|_elapsed| Err(silence()));
+    let mut reply = match opened {
+        Ok(reply) => reply,
+        Err(error) => return Opening::Failed { error, spent: Vec::new() },
+    };
     let mut unseen = Vec::new();
     loop {
-        let event = timeout_at(deadline, reply.next()).await.map_err(|_elapsed| silence())?;
-        let event = event.unwrap_or_else(|| Err(lost()))?;
+        let next = timeout_at(deadline, reply.next()).await.unwrap_or_else(|_elapsed| Some(Err(silence())));
+        let event = match next.unwrap_or_else(|| Err(lost())) {
+            Ok(event) => event,
+            Err(error) => return Opening::Failed { error, spent: costs(unseen) },
+        };
         deadline = Instant::now() + patience.idle;
         let sight = sight(&event);
-        unseen.push(event);
+        if event != ModelEvent::Alive {
+            unseen.push(event);
+        }
         match sight {
             Sight::Nothing => {}
             Sight::Something => {
-                return Ok(Opening::Begun(stream::iter(unseen.into_iter().map(Ok)).chain(reply).boxed()));
+                return Opening::Begun(stream::iter(unseen.into_iter().map(Ok)).chain(reply).boxed());
             }
-            Sight::EndOfNothing => return Ok(Opening::Empty(unseen)),
+            Sight::EndOfNothing => return Opening::Empty(unseen),
         }
     }
+}
+
+/// Keeps what was spent, whatever came of it.
+pub(super) fn costs(events: Vec<ModelEvent>) -> Vec<ModelEvent> {
+    events.into_iter().filter(|event| matches!(event, ModelEvent::Usage(_))).collect()
 }
 
 fn silence() -> ModelError {

@@ -117,8 +117,10 @@ impl Client {
             Err(answer) => answer,
         };
         let learned = lessons::learn(answer.status(), &answer.text(), &body);
-        if learned.is_empty() {
-            return Err(answer.into_error());
+        let error = answer.into_error();
+        // Other refusals may repeat what the user or the model wrote.
+        if learned.is_empty() || error.kind != ModelErrorKind::InvalidRequest {
+            return Err(error);
         }
         tracing::warn!(model.name = %self.model, parameters = learned.join(", "), "the model does not take these parameters");
         self.with_refused(|refused| refused.extend(&learned));

@@ -25,7 +25,16 @@ impl Decoder {
     }
 
     /// Takes in bytes and adds what they say to `said`. After an error nothing is to be read any more.
+    /// What a reply that fails has cost is said as well.
     pub(super) fn read(&mut self, bytes: &[u8], said: &mut Vec<ModelEvent>) -> Result<Progress, ModelError> {
+        let outcome = self.read_events(bytes, said);
+        if outcome.is_err() {
+            said.extend(self.reply.spent());
+        }
+        outcome
+    }
+
+    fn read_events(&mut self, bytes: &[u8], said: &mut Vec<ModelEvent>) -> Result<Progress, ModelError> {
         let mut events = Vec::new();
         let outcome = self.events.read(bytes, &mut events);
         self.has_begun |= !events.is_empty();
@@ -56,10 +65,16 @@ impl Decoder {
     /// Ends the body and adds what is left to say: nothing and an error if the reply is not whole.
     pub(super) fn close(self, said: &mut Vec<ModelEvent>) -> Result<(), ModelError> {
         let mut reply = self.reply;
-        if let Some(last) = self.events.finish().filter(has_all_its_data) {
-            reply.read(&last, said)?;
+        let last = self.events.finish().filter(has_all_its_data);
+        let read = last.map_or(Ok(Progress::Open), |last| reply.read(&last, said));
+        let spent = reply.spent();
+        match read.and_then(|_progress| reply.close()) {
+            Ok(events) => said.extend(events),
+            Err(error) => {
+                said.extend(spent);
+                return Err(error);
+            }
         }
-        said.extend(reply.close()?);
         Ok(())
     }
 }
@@ -74,6 +89,23 @@ fn has_all_its_data(event: &sse::Event) -> bool {
 mod tests {
     use super::*;
     use crate::domain::Finish;
+
+    #[test]
+    fn a_reply_that_fails_says_what_it_cost() {
+        let text = "data: {\"choices\":[{\"delta\":{\"content\":\"twelve bytes\"}}]}\n\n";
+        let told = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7}}\n\n";
+        let error = "data: {\"error\":\"overloaded\"}\n\n";
+        for (body, input) in
+            [(format!("{text}{error}"), 10), (text.to_owned(), 10), (format!("{told}{error}"), 7)]
+        {
+            let (mut decoder, mut said) = (Decoder::new(Provider::Custom, Echo::Nothing, 30), Vec::new());
+            if decoder.read(body.as_bytes(), &mut said).is_ok() {
+                assert!(decoder.close(&mut said).is_err(), "{body}");
+            }
+            let Some(ModelEvent::Usage(usage)) = said.last() else { panic!("{body}: {said:?}") };
+            assert_eq!((usage.input_tokens, usage.model_calls), (input, 1), "{body}");
+        }
+    }
 
     #[test]
     fn what_follows_the_end_in_the_same_bytes_spoils_nothing() {

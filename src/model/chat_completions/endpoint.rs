@@ -52,6 +52,9 @@ impl Endpoint {
     /// Lists what no log may show: the key, and what the operator's own headers hold, for that may be a key too.
     pub(super) fn secrets(&self, extras: &Extras) -> Arc<[SecretString]> {
         let values = extras.headers.values().filter_map(|value| value.to_str().ok());
+        // Behind a scheme, as in `Bearer abc`, stands what counts.
+        let values =
+            values.flat_map(|value| [Some(value), value.rsplit_once(' ').map(|(_, key)| key)]).flatten();
         let long = values.filter(|value| value.len() >= SHORTEST_SECRET).map(SecretString::from);
         [self.key.clone()].into_iter().chain(long).collect()
     }

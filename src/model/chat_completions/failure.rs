@@ -13,7 +13,7 @@ use crate::domain::{ModelError, ModelErrorKind, cut_at};
 const DETAIL_LIMIT: usize = 2 * 1024;
 
 /// The phrases of a request that is longer than the model's context.
-const OVERFLOW: [&str; 9] = [
+const OVERFLOW: [&str; 11] = [
     "context_length_exceeded",
     "exceed_context_size",
     "context length",
@@ -23,10 +23,18 @@ const OVERFLOW: [&str; 9] = [
     "too many tokens",
     "prompt is too long",
     "request too large",
+    "input token count",
+    "maximum number of tokens allowed",
 ];
 
 /// What stands before the number of tokens that a model takes: as llama.cpp says it, and as the others do.
-const CONTEXT_LIMITS: [&str; 2] = ["\"n_ctx\"", "maximum context length is"];
+const CONTEXT_LIMITS: [&str; 3] = ["n_ctx", "maximum context length is", "tokens allowed ("];
+
+/// The smallest number of tokens that is believed to be what a model takes.
+const SMALLEST_CONTEXT: usize = 1_024;
+
+/// The fields of an error that hold the provider's own words. Others repeat what it was sent.
+const WORDS: [&str; 9] = ["message", "msg", "code", "type", "status", "reason", "param", "error", "raw"];
 
 /// What a provider says about an error, as far as it can be made out.
 struct Said {
@@ -66,7 +74,9 @@ pub(super) fn of_event(data: &str) -> ModelError {
 
 /// Sorts an error of the connection, before the answer or inside it.
 pub(super) fn of_transport(error: reqwest::Error) -> ModelError {
-    let kind = if error.is_timeout() {
+    let kind = if error.is_connect() {
+        ModelErrorKind::Upstream
+    } else if error.is_timeout() {
         ModelErrorKind::Timeout
     } else if error.is_body() || error.is_decode() {
         ModelErrorKind::StreamLost
@@ -104,7 +114,10 @@ impl Said {
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         };
         let status = ["code", "status", "status_code"].into_iter().find_map(number);
-        Self { status: status.filter(|status| (400..600).contains(status)), words: text.to_lowercase() }
+        Self {
+            status: status.filter(|status| (400..600).contains(status)),
+            words: words(body, text).to_lowercase(),
+        }
     }
 
     fn has(&self, phrases: &[&str]) -> bool {
@@ -140,9 +153,12 @@ impl Said {
             return None;
         }
         let behind = CONTEXT_LIMITS.iter().find_map(|words| self.words.split_once(words))?.1;
-        let number: String =
-            behind.trim_start_matches(['"', ':', ' ']).chars().take_while(char::is_ascii_digit).collect();
-        number.parse().ok().filter(|limit| *limit > 0)
+        let digits = behind.trim_start_matches(['"', ':', ' ']).chars();
+        let number: String = digits
+            .take_while(|sign| sign.is_ascii_digit() || [',', '_'].contains(sign))
+            .filter(char::is_ascii_digit)
+            .collect();
+        number.parse().ok().filter(|limit| *limit >= SMALLEST_CONTEXT)
     }
 
     fn kind_without_status(&self) -> ModelErrorKind {
@@ -156,6 +172,30 @@ impl Said {
     }
 }
 
+/// Collects the provider's own words; of a body that is no JSON, all of it.
+fn words(body: &Value, text: &str) -> String {
+    let mut words = Vec::new();
+    let mut open = vec![(body, true)];
+    while let Some((value, is_own)) = open.pop() {
+        match value {
+            Value::String(word) if is_own => words.push(word.clone()),
+            Value::Array(values) => open.extend(values.iter().map(|value| (value, is_own))),
+            Value::Object(fields) => {
+                if let Some(limit) = fields.get("n_ctx") {
+                    words.push(format!("n_ctx {limit}"));
+                }
+                let nested = ["errors", "detail", "details", "metadata"];
+                let known = fields
+                    .iter()
+                    .filter(|(name, _)| WORDS.contains(&name.as_str()) || nested.contains(&name.as_str()));
+                open.extend(known.map(|(_, value)| (value, true)));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    if body.is_object() || body.is_array() || body.is_string() { words.join("\n") } else { text.to_owned() }
+}
+
 fn kind_of_status(status: u16) -> ModelErrorKind {
     match status {
         401 | 403 => ModelErrorKind::Auth,
@@ -163,7 +203,6 @@ fn kind_of_status(status: u16) -> ModelErrorKind {
         404 => ModelErrorKind::NotFound,
         413 => ModelErrorKind::ContextOverflow,
         429 => ModelErrorKind::RateLimited,
-        504 => ModelErrorKind::Timeout,
         408 | 409 | 425 | 500.. => ModelErrorKind::Upstream,
         0..500 => ModelErrorKind::InvalidRequest,
     }
@@ -248,7 +287,7 @@ mod tests {
             (409, "", Upstream),
             (500, "", Upstream),
             (503, r#"{"object":"error","message":"overloaded"}"#, Upstream),
-            (504, "", Timeout),
+            (504, "", Upstream),
             (529, "not utf-8", Upstream),
         ];
         for (status, body, expected) in table {

@@ -6,14 +6,8 @@
 use serde_json::Value;
 
 /// The parameters that can be given up.
-const OPTIONAL: [&str; 6] = [
-    "parallel_tool_calls",
-    "stream_options",
-    "prompt_cache_key",
-    "reasoning_effort",
-    "tool_choice",
-    "temperature",
-];
+const OPTIONAL: [&str; 5] =
+    ["parallel_tool_calls", "stream_options", "prompt_cache_key", "reasoning_effort", "temperature"];
 
 /// Finds the parameters of `body` that an answer to it refuses: named by the error's `param`, or in its words.
 pub(super) fn learn(status: u16, answer: &str, body: &Value) -> Vec<&'static str> {

@@ -108,38 +108,43 @@ fn the_replies_of_all_providers_are_understood() {
     insta::assert_snapshot!(replies, @r#"
     gemini/a_text
       text "Sure — I can help with your tasks."
-      usage 107+31=286 cached 0 reasoning 0
+      usage 107+179=286 cached 0 reasoning 148
       finished Stop
     gemini/b2_tool_call_split_indexless
       call function-call-1 add_task {"title":"buy milk"} with {"extra_content":{"google":{"thought_signature":"EjQKMgEMOdbHJChLX75QUCJjyYlmS0mE5w=="}},"provider":"gemini"}
-      usage 107+31=286 cached 0 reasoning 0
+      usage 107+179=286 cached 0 reasoning 148
       finished Stop
     gemini/b_one_tool_call
       call function-call-1 add_task {"title":"buy milk","priority":"high"} with {"extra_content":{"google":{"thought_signature":"EjQKMgEMOdbHJChLX75QUCJjyYlmS0mE5w=="}},"provider":"gemini"}
-      usage 107+31=286 cached 0 reasoning 0
+      usage 107+179=286 cached 0 reasoning 148
       finished Stop
     gemini/c_two_tool_calls
       call function-call-1 add_task {"title":"buy milk","priority":"high"} with {"extra_content":{"google":{"thought_signature":"EjQKMgEMOdbHJChLX75QUCJjyYlmS0mE5w=="}},"provider":"gemini"}
       call function-call-2 add_task {"title":"call the dentist"}
-      usage 107+31=286 cached 0 reasoning 0
+      usage 107+179=286 cached 0 reasoning 148
       finished Stop
     gemini/d2_midstream_error_object
       text "Sure — I"
+      usage 100+4=104 cached 0 reasoning 0 estimated
       error Upstream: in the stream: {"code":503,"message":"The model is overloaded. Please try again later.","status":"UNAVAILABLE"}
     gemini/d_midstream_error
       text "Sure — I"
+      usage 100+4=104 cached 0 reasoning 0 estimated
       error Upstream: in the stream: {"code":503,"message":"The model is overloaded. Please try again later.","status":"UNAVAILABLE"}
     gemini/e_truncated_no_done
       text "Sure — I can help"
+      usage 100+7=107 cached 0 reasoning 0 estimated
       error StreamLost: the stream ended without a finish reason and without [DONE]
     gemini/f1_finish_length
       text "Sure — I can"
-      usage 107+31=286 cached 0 reasoning 0
+      usage 107+179=286 cached 0 reasoning 148
       finished Length
     gemini/f2_finish_content_filter
+      usage 107+179=286 cached 0 reasoning 148
       error ContentFiltered: finish reason Some("content_filter: PROHIBITED_CONTENT"), natively None
     gemini/f2b_finish_SAFETY_uppercase
       text "Sure"
+      usage 107+179=286 cached 0 reasoning 148
       error ContentFiltered: finish reason Some("SAFETY"), natively None
     gemini/f3_empty_stop
       usage 107+0=107 cached 0 reasoning 0
@@ -147,9 +152,10 @@ fn the_replies_of_all_providers_are_understood() {
     gemini/g2_malformed_args
       call function-call-1 add_task {"priority":"high","title":"buy milk"} with {"extra_content":{"google":{"thought_signature":"EjQKMgEMOdbHJChLX75QUCJjyYlmS0mE5w=="}},"provider":"gemini"}
       call made-up add_task {"title":"call the dentist"}
-      usage 107+31=286 cached 0 reasoning 0
+      usage 107+179=286 cached 0 reasoning 148
       finished Stop
     gemini/g_malformed_function_call
+      usage 107+179=286 cached 0 reasoning 148
       error MalformedReply: finish reason Some("function_call_filter: MALFORMED_FUNCTION_CALL"), natively None
     groq/a3_reasoning_then_text
       reasoning "User wants a task."
@@ -173,6 +179,7 @@ fn the_replies_of_all_providers_are_understood() {
       error MalformedReply: in the stream: {"code":"tool_use_failed","failed_generation":"<function=add_task{\"title\": \"buy milk\"}</function>","message":"Failed to call a function. Please adjust your prompt. See 'failed_generation' for more details.","status_code":400,"type":"invalid_request_error"}
     groq/e_truncated_no_done
       text "Sure — I can help"
+      usage 100+7=107 cached 0 reasoning 0 estimated
       error StreamLost: the stream ended without a finish reason and without [DONE]
     groq/f1_finish_length
       text "Sure — I can"
@@ -209,9 +216,11 @@ fn the_replies_of_all_providers_are_understood() {
       finished Stop
     openai/d_midstream_error
       text "Sure — I can"
+      usage 100+5=105 cached 0 reasoning 0 estimated
       error Upstream: in the stream: {"code":null,"message":"The server had an error while processing your request. Sorry about that!","param":null,"type":"server_error"}
     openai/e_truncated_no_done
       text "Sure — I can help"
+      usage 100+7=107 cached 0 reasoning 0 estimated
       error StreamLost: the stream ended without a finish reason and without [DONE]
     openai/f1_finish_length
       text "Sure — I can"
@@ -219,6 +228,7 @@ fn the_replies_of_all_providers_are_understood() {
       finished Length
     openai/f2_finish_content_filter
       text "Sure —"
+      usage 100+3=103 cached 0 reasoning 0 estimated
       error ContentFiltered: finish reason Some("content_filter"), natively None
     openai/f3_refusal
       text "I'm sorry, I can't help with that."
@@ -267,12 +277,15 @@ fn the_replies_of_all_providers_are_understood() {
       finished Stop
     openrouter/d3_finish_error_no_payload
       text "Sure"
+      usage 100+2=102 cached 0 reasoning 0 estimated
       error Upstream: finish reason Some("error"), natively Some("network_error")
     openrouter/d_midstream_error
       text "Sure"
+      usage 100+2=102 cached 0 reasoning 0 estimated
       error Upstream: in the stream: {"code":"server_error","message":"Provider disconnected unexpectedly"}
     openrouter/e_truncated_no_done
       text "Sure — I can help"
+      usage 100+7=107 cached 0 reasoning 0 estimated
       error StreamLost: the stream ended without a finish reason and without [DONE]
     openrouter/f1_finish_length
       text "Sure — I can"
@@ -280,6 +293,7 @@ fn the_replies_of_all_providers_are_understood() {
       finished Length
     openrouter/f2_finish_content_filter
       text "Sure —"
+      usage 100+3=103 cached 0 reasoning 0 estimated
       error ContentFiltered: finish reason Some("content_filter"), natively Some("SAFETY")
     openrouter/g_malformed_tool_args
       call call_abc123 add_task {"title":"buy milk","priority":

@@ -87,16 +87,26 @@ impl Reader {
         self.is_done || self.finish.is_some()
     }
 
+    /// Says what a reply that fails has cost so far: what the provider said, else an estimate of what it wrote. Nothing if
+    /// it had not begun.
+    pub(super) fn spent(&self) -> Option<ModelEvent> {
+        let written = self.written();
+        self.usage
+            .or_else(|| (written > 0).then(|| estimate::usage(self.request_bytes, written)))
+            .map(ModelEvent::Usage)
+    }
+
+    fn written(&self) -> usize {
+        self.text_bytes.saturating_add(self.reasoning_bytes).saturating_add(self.calls.bytes())
+    }
+
     /// Ends the reply: its calls if they may be made, what it cost, and how it ended.
     pub(super) fn close(self) -> Result<Vec<ModelEvent>, ModelError> {
         if !self.is_whole() {
             let detail = "the stream ended without a finish reason and without [DONE]";
             return Err(ModelError::new(ModelErrorKind::StreamLost, detail));
         }
-        let estimated = estimate::usage(
-            self.request_bytes,
-            self.text_bytes.saturating_add(self.reasoning_bytes).saturating_add(self.calls.bytes()),
-        );
+        let estimated = estimate::usage(self.request_bytes, self.written());
         let finish = self.finish.unwrap_or(Finish::Stop);
         let mut events = Vec::new();
         match finish {

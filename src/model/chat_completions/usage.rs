@@ -12,14 +12,17 @@ pub(super) fn read(usage: &Value) -> Option<Usage> {
     let input = number(&["/prompt_tokens", "/input_tokens"]);
     let output = number(&["/completion_tokens", "/output_tokens"]);
     let total = number(&["/total_tokens"]);
-    let (input_tokens, output_tokens) = (input.unwrap_or(0), output.unwrap_or(0));
+    let (input_tokens, told) = (input.unwrap_or(0), output.unwrap_or(0));
+    // Gemini counts what a model thinks in the total only; it is paid for like the rest of the output.
+    let output_tokens = told.max(total.unwrap_or(0).saturating_sub(input_tokens));
+    let reasoning = number(&["/completion_tokens_details/reasoning_tokens"]).unwrap_or(0);
     input.or(output).or(total).map(|_| Usage {
         input_tokens,
         output_tokens,
         total_tokens: total.unwrap_or_else(|| input_tokens.saturating_add(output_tokens)),
         cached_input_tokens: number(&["/prompt_tokens_details/cached_tokens", "/prompt_cache_hit_tokens"])
             .unwrap_or(0),
-        reasoning_tokens: number(&["/completion_tokens_details/reasoning_tokens"]).unwrap_or(0),
+        reasoning_tokens: reasoning.max(output_tokens - told),
         model_calls: 1,
         estimated: false,
         cost_micros: cost(usage.get("cost")),
@@ -56,6 +59,15 @@ mod tests {
             cost_micros: Some(100_000),
         };
         assert_eq!(usage, Some(expected));
+    }
+
+    #[test]
+    fn what_only_the_total_counts_was_thought() {
+        let usage =
+            read(&json!({"prompt_tokens": 107, "completion_tokens": 31, "total_tokens": 286})).unwrap();
+        assert_eq!((usage.output_tokens, usage.reasoning_tokens, usage.total_tokens), (179, 148, 286));
+        let usage = read(&json!({"total_tokens": 10})).unwrap();
+        assert_eq!((usage.input_tokens, usage.output_tokens), (0, 10));
     }
 
     #[test]

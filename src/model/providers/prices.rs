@@ -13,8 +13,7 @@ pub struct Price {
 }
 
 /// List prices as of 2026-11-20, of the default models and their neighbours; source: the package `genai-prices` 0.2.3.
-/// Of the rows of a provider the one with the longest fitting prefix counts. Prices of long prompts, which some models
-/// double, are not in it.
+/// Prices of long prompts, which some models double, are not in it.
 const TABLE: [(Provider, &str, Price); 13] = [
     (Provider::OpenAi, "gpt-4o-mini", price(150_000, 600_000, 75_000)),
     (Provider::OpenAi, "gpt-4o", price(2_500_000, 10_000_000, 1_250_000)),
@@ -28,7 +27,7 @@ const TABLE: [(Provider, &str, Price); 13] = [
     (Provider::Groq, "llama-3.3-70b-versatile", price(590_000, 790_000, 590_000)),
     (Provider::Groq, "openai/gpt-oss-120b", price(150_000, 600_000, 75_000)),
     (Provider::Groq, "openai/gpt-oss-20b", price(75_000, 300_000, 37_500)),
-    (Provider::Demo, "", price(0, 0, 0)),
+    (Provider::Demo, "demo", price(0, 0, 0)),
 ];
 
 const fn price(input: u64, output: u64, cached_input: u64) -> Price {
@@ -83,18 +82,27 @@ impl Prices {
     /// Finds the price of a model: the operator's own, else that of the list.
     pub(in crate::model) fn find(&self, provider: Provider, model: &str) -> Option<Price> {
         let own = self.0.iter().map(|(of, prefix, price)| (*of, prefix.as_str(), *price));
-        longest(own, provider, model).or_else(|| longest(TABLE.into_iter(), provider, model))
+        row_of(own, provider, model).or_else(|| row_of(TABLE.into_iter(), provider, model))
     }
 }
 
-fn longest<'a>(
+/// Finds the row of a model.
+fn row_of<'a>(
     rows: impl Iterator<Item = (Provider, &'a str, Price)>,
     provider: Provider,
     model: &str,
 ) -> Option<Price> {
     let model = model.trim_start_matches("models/");
-    let fitting = rows.filter(|(of, prefix, _)| *of == provider && model.starts_with(prefix));
-    fitting.max_by_key(|(_, prefix, _)| prefix.len()).map(|(_, _, price)| price)
+    let mut fitting = rows.filter(|(of, name, _)| *of == provider && is_edition(model, name));
+    fitting.next().map(|(_, _, price)| price)
+}
+
+/// Tells whether a model is the named one, or a dated edition of it such as `gpt-4o-mini-2024-07-18`. Another model whose
+/// name begins the same has a price of its own.
+fn is_edition(model: &str, name: &str) -> bool {
+    model
+        .strip_prefix(name)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("-20") || rest.starts_with("-0"))
 }
 
 fn entry_of(entry: &str) -> Option<(Provider, String, Price)> {
@@ -139,6 +147,10 @@ mod tests {
         assert_eq!(own.find(Provider::OpenAi, "gpt-4o-mini"), Some(price(1_000_000, 2_000_000, 1_000_000)));
         assert_eq!(own.find(Provider::Custom, "llama:8b"), Some(price(100_000, 200_000, 50_000)));
         assert_eq!(own.find(Provider::Custom, "other"), None);
+        assert_eq!(
+            prices(&["openai/gpt-4=30:60"]).unwrap().find(Provider::OpenAi, "gpt-4o-realtime-preview"),
+            None
+        );
         assert!(own.find(Provider::Gemini, "models/gemini-2.5-flash").is_some());
     }
 

@@ -7,6 +7,7 @@ use parlor_db::on_both;
 use serde_json::json;
 
 use crate::support::{
+    app::conversation_of,
     migrations,
     process::Process,
     provider::{Act, Answer, Provider, call, finish, said},
@@ -178,6 +179,74 @@ on_both! { migrations();
         assert_eq!(up.requests()[0]["model"], "openai/gpt-oss-120b");
         let cost = &data(&events, "run.completed")["usage"]["cost_micros"];
         assert_eq!(cost, &json!(5), "11 tokens at 0.15 and 5 at 0.60 millionths of a dollar");
+    }
+
+    async fn what_a_stand_in_thinks_goes_back_to_it_and_who_names_the_usual_model_gets_no_stand_in(place: Place) {
+        let (down, up) = (Provider::start().await, Provider::start().await);
+        down.otherwise(Answer::error(401, "{}"));
+        let thought = "data: {\"choices\":[{\"index\":0,\"delta\":{\"reasoning_content\":\"They want milk.\"}}]}\n\n";
+        let title = json!({"title": "milk"});
+        up.then(Answer::acts([
+            Act::Send(thought.into()),
+            Act::Send(call("add_task", &title)),
+            Act::Send(finish("stop")),
+        ]));
+        up.otherwise(Answer::text(["Added."]));
+        let settings = [
+            ("OPENAI_API_KEY", "sk-one"),
+            ("OPENAI_BASE_URL", down.url.as_str()),
+            ("OPENAI_DEFAULT_MODEL", "gpt-4o-mini"),
+            ("LLM_BASE_URL", &up.url),
+            ("LLM_FALLBACKS", "custom/llama3"),
+        ];
+        let service = Process::start(&place, &settings).await;
+        let events = service.say("ada", "add milk", None).await.rest().await;
+        service.say("ada", "thanks", Some(&conversation_of(&events))).await.rest().await;
+        for request in &up.requests()[1..] {
+            assert_eq!(request["messages"][2]["reasoning_content"], "They want milk.");
+        }
+        let named = json!({"message": "hi", "model": "gpt-4o-mini", "stream": false});
+        assert_eq!(service.post("/api/ada/chat", named).await.unwrap().status(), 502);
+        assert!(service.log().contains("model.provider=\"custom\" model.name=\"llama3\""));
+    }
+
+    async fn while_the_usual_model_rests_its_stand_in_answers_and_the_service_is_degraded(place: Place) {
+        let (down, up) = (Provider::start().await, Provider::start().await);
+        down.otherwise(Answer::error(503, "{}").with("retry-after", "3600"));
+        up.otherwise(Answer::text(["Here I am."]));
+        let settings = [
+            ("OPENAI_API_KEY", "sk-one"),
+            ("OPENAI_BASE_URL", down.url.as_str()),
+            ("OPENAI_DEFAULT_MODEL", "gpt-4o-mini"),
+            ("LLM_BASE_URL", &up.url),
+            ("LLM_FALLBACKS", "custom/llama3"),
+        ];
+        let service = Process::start(&place, &settings).await;
+        for _ in 0..22 {
+            assert_eq!(text(&service.say("ada", "hi", None).await.rest().await), "Here I am.");
+        }
+        assert_eq!(down.requests().len(), 20, "two turns did not ask it any more");
+        let ready = service.read("/health/ready").await;
+        assert_eq!((&ready["status"], &ready["parts"]["model"]["status"]), (&json!("degraded"), &json!("down")));
+    }
+
+    async fn a_turn_is_replayed_though_its_model_has_a_successor_by_now(place: Place) {
+        let provider = Provider::start().await;
+        provider.then(Answer::error(404, "{}")).otherwise(Answer::text(["Hello"]));
+        let service = Process::start(&place, &[("GROQ_API_KEY", "k"), ("GROQ_BASE_URL", &provider.url)]).await;
+        let body = json!({"message": "hi", "model": "llama-3.3-70b-versatile", "stream": false});
+        let first = service.keyed("/api/ada/chat", "once", body.clone()).await;
+        assert_eq!((first.status().as_u16(), first.headers().get("idempotent-replayed")), (200, None));
+        let again = service.keyed("/api/ada/chat", "once", body.clone()).await;
+        assert_eq!((again.status().as_u16(), again.headers()["idempotent-replayed"].to_str().unwrap()), (200, "true"));
+        assert_eq!(service.keyed("/api/ada/chat", "twice", body).await.status(), 200);
+        assert_eq!(provider.requests().len(), 3);
+        drop(service);
+        let named = [("GROQ_API_KEY", "k"), ("GROQ_BASE_URL", &provider.url), ("GROQ_DEFAULT_MODEL", "other")];
+        let service = Process::start(&place, &named).await;
+        let known = json!({"message": "hi", "model": "llama-3.3-70b-versatile", "stream": false});
+        assert_eq!(service.keyed("/api/ada/chat", "once", known.clone()).await.status(), 200);
+        assert_eq!(service.keyed("/api/ada/chat", "new", known).await.status(), 422);
     }
 
     async fn a_request_may_name_a_model_of_the_list_and_no_other(place: Place) {

@@ -76,11 +76,14 @@ on_both! { migrations();
         let app = TestApp::start(&place).await;
         let (thread, widget) = shown(&app).await;
         let bob = Threads::of(&app, "bob");
+        assert_eq!(app.post("/api/bob/tasks", json!({"title": "Own"})).await.status(), 201);
         app.model.then(says(["Hello"]));
         let own = thread_of(&bob.create("hi").await);
         let foreign = bob.send("threads.custom_action", press(&thread, &widget, 1)).await;
         assert_eq!(foreign.status(), 404);
         assert_eq!(kinds(&bob.stream("threads.custom_action", press(&own, &widget, 1)).await), ["error"]);
-        assert_eq!(app.read("/api/ada/tasks/1").await["status"], "pending");
+        for user in ["ada", "bob"] {
+            assert_eq!(app.read(&format!("/api/{user}/tasks/1")).await["status"], "pending");
+        }
     }
 }

@@ -159,7 +159,8 @@ fn check_schema(provider: Provider, tool: &Value) -> Result<(), String> {
             return Err("an empty `required`".into());
         }
         open.extend(fields.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::values));
-        open.extend(["items", "anyOf"].iter().filter_map(|key| fields.get(*key)));
+        open.extend(fields.get("items"));
+        open.extend(fields.get("anyOf").and_then(Value::as_array).into_iter().flatten());
     }
     Ok(())
 }

@@ -15,7 +15,9 @@ export function panels() {
     drawer.panel.classList.toggle("open", isOpen);
     drawer.panel.inert = drawer.isDrawer.matches && !isOpen;
     drawer.opener.setAttribute("aria-expanded", String(isOpen));
-    byId("veil").hidden = !drawers.some(({ panel, isDrawer }) => isDrawer.matches && panel.classList.contains("open"));
+    const isCovered = drawers.some(({ panel, isDrawer }) => isDrawer.matches && panel.classList.contains("open"));
+    byId("veil").hidden = !isCovered;
+    document.querySelector(".chat").inert = isCovered;
   };
   const close = (drawer) => {
     const hadFocus = drawer.panel.contains(document.activeElement);

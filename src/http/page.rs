@@ -3,6 +3,7 @@
 mod files;
 
 use axum::{
+    body::Bytes,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -42,7 +43,7 @@ const USUAL_HOST: &str = "localhost:8000";
     responses(
         (status = 200, description = "The page, or without `text/html` in `Accept` a guide for curl.",
             content((String = "text/html"), (String = "text/plain")),
-            headers(("ETag" = String, description = "Another one means another page. The guide has none."))),
+            headers(("ETag" = String, description = "Another one means another page."))),
         (status = 304, description = "It is still the same."),
     ),
 )]
@@ -51,8 +52,8 @@ pub(super) async fn index(headers: HeaderMap) -> Response {
     if wants_page(&headers) {
         return (vary, sent(&headers, &INDEX, POLICY)).into_response();
     }
-    let plain = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-    (vary, plain, guide(host(&headers))).into_response()
+    let guide = guide(host(&headers));
+    (vary, answer(&headers, "text/plain; charset=utf-8", guide.into(), POLICY)).into_response()
 }
 
 /// Serves what the pages consist of.
@@ -95,13 +96,17 @@ pub(super) async fn chatkit_demo(headers: HeaderMap) -> Response {
 }
 
 fn sent(headers: &HeaderMap, file: &File, policy: HeaderValue) -> Response {
-    let tag = tag_of(file.bytes);
+    answer(headers, file.content_type, Bytes::from_static(file.bytes), policy)
+}
+
+fn answer(headers: &HeaderMap, content_type: &'static str, bytes: Bytes, policy: HeaderValue) -> Response {
+    let tag = tag_of(&bytes);
     let policy = [(HeaderName::from_static("content-security-policy"), policy)];
     let fixed = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "no-cache")];
     if is_known(headers, &tag) {
         return (StatusCode::NOT_MODIFIED, policy, fixed).into_response();
     }
-    (policy, fixed, [(header::CONTENT_TYPE, file.content_type)], file.bytes).into_response()
+    (policy, fixed, [(header::CONTENT_TYPE, content_type)], bytes).into_response()
 }
 
 fn wants_page(headers: &HeaderMap) -> bool {

@@ -50,6 +50,11 @@ checkPage({}, "a keyboard is enough, and drawers and dialogs give it back", asyn
   await tab.locator("#toggle-tasks").focus();
   await tab.keyboard.press("Enter");
   assert.equal(await focused(), "close-tasks");
+  for (let presses = 0; presses < 8; presses += 1) {
+    await tab.keyboard.press("Tab");
+    assert.equal(await tab.evaluate(() => document.activeElement.closest(".chat, .threads")), null, "what is covered is out of reach");
+  }
+  await tab.locator("#close-tasks").focus();
   await tab.keyboard.press("Escape");
   assert.equal(await focused(), "toggle-tasks");
 });

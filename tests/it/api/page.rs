@@ -28,6 +28,7 @@ on_both! { migrations();
         assert!(header(&page, "vary").contains("accept"));
         let guide = app.get("/").await;
         assert_eq!(header(&guide, "content-type"), "text/plain; charset=utf-8");
+        assert_ne!(header(&guide, "etag"), header(&page, "etag"));
         assert!(header(&guide, "vary").contains("accept"));
         let guide = guide.text().await.unwrap();
         assert!(guide.lines().count() == 10 && guide.contains("curl -N 127.0.0.1:"), "{guide}");

@@ -8,10 +8,15 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use sha2::{Digest, Sha256};
 use utoipa_swagger_ui::Config;
 
-use super::{App, openapi, params::Params, problem::Problem};
+use super::{
+    App,
+    etag::{is_known, tag_of},
+    openapi,
+    params::Params,
+    problem::Problem,
+};
 
 /// What the page may load and do: nothing from elsewhere. Swagger UI draws its icons from `data:`.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -39,8 +44,8 @@ impl Description {
     /// Describes the API.
     pub fn make() -> Self {
         let bytes = Bytes::from(openapi::document().to_string());
-        let tag: String = Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Self { bytes, tag: format!("\"{tag}\"") }
+        let tag = tag_of(&bytes);
+        Self { bytes, tag }
     }
 }
 
@@ -118,11 +123,4 @@ fn file_response(content_type: &str, bytes: Bytes) -> Response {
     let policy = HeaderName::from_static("content-security-policy");
     let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")];
     ([(policy, POLICY)], headers, bytes).into_response()
-}
-
-/// Tells whether the client has this document already (RFC 9110, 13.1.2).
-fn is_known(headers: &HeaderMap, tag: &str) -> bool {
-    let sent = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let mut tags = sent.flat_map(|value| value.split(',')).map(str::trim);
-    tags.any(|known| known == "*" || known.trim_start_matches("W/") == tag)
 }

@@ -6,10 +6,12 @@ mod chatkit;
 mod conversations;
 mod cors;
 mod docs;
+mod etag;
 mod fields;
 mod guard;
 mod health;
 mod openapi;
+mod page;
 mod params;
 mod principal;
 mod problem;
@@ -104,6 +106,9 @@ pub fn description() -> serde_json::Value {
 fn table() -> Table {
     let conversation = "/api/{user_id}/conversations/{conversation_id}";
     Table::default()
+        .get("/", page::index)
+        .get("/web/{file}", page::file)
+        .get("/chatkit-demo", page::chatkit_demo)
         .get("/health/live", health::live)
         .get("/health/ready", health::ready)
         .get("/openapi.json", docs::description)

@@ -10,7 +10,7 @@ mod unions;
 use serde_json::Value;
 use utoipa::OpenApi;
 
-use super::{chat, chatkit, conversations, docs, health, problem::ProblemOut, retry, runs, tasks};
+use super::{chat, chatkit, conversations, docs, health, page, problem::ProblemOut, retry, runs, tasks};
 use crate::wire;
 
 /// What the handlers say of themselves.
@@ -43,6 +43,9 @@ use crate::wire;
         tasks::delete,
         chatkit::chatkit,
         chatkit::of_user,
+        page::index,
+        page::file,
+        page::chatkit_demo,
         health::live,
         health::ready,
         docs::description,
@@ -56,6 +59,7 @@ use crate::wire;
         (name = "runs", description = "Turns under way or over: read, followed, cancelled"),
         (name = "tasks", description = "The task list, for clients that show one"),
         (name = "chatkit", description = "The protocol of the ChatKit component"),
+        (name = "page", description = "The page for people"),
         (name = "health", description = "Whether the service lives and can work"),
         (name = "docs", description = "This description"),
     )

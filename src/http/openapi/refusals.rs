@@ -112,7 +112,7 @@ fn of_its_own(operation: &str) -> Vec<Problem> {
         "run_events" => {
             vec![Problem::InvalidHeader { name: "Last-Event-ID", fault: "must be the id of an event" }]
         }
-        "docs_file" => vec![Problem::NoSuchRoute],
+        "docs_file" | "page_file" => vec![Problem::NoSuchRoute],
         _ => Vec::new(),
     }
 }

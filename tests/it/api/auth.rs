@@ -39,6 +39,9 @@ fn cases() -> Vec<Case> {
     let case = |method, path, body, own| Case { route: Route { method, path }, body, own };
     let conversation = "/api/{user_id}/conversations/{conversation_id}";
     vec![
+        case("GET", "/", None, 200),
+        case("GET", "/web/{file}", None, 200),
+        case("GET", "/chatkit-demo", None, 200),
         case("GET", "/health/live", None, 200),
         case("GET", "/health/ready", None, 200),
         case("GET", "/openapi.json", None, 200),
@@ -96,7 +99,8 @@ impl Ids {
 
     fn path(&self, route: Route, user: &str) -> String {
         let path = route.path.replace("{user_id}", user).replace("{conversation_id}", &self.conversation);
-        path.replace("{run_id}", &self.run).replace("{number}", &self.number).replace("{file}", "start.js")
+        let path = path.replace("{run_id}", &self.run).replace("{number}", &self.number);
+        path.replace("/docs/{file}", "/docs/start.js").replace("{file}", "main.js")
     }
 }
 

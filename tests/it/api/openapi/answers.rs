@@ -22,7 +22,8 @@ impl Made {
     fn path(&self, operation: &Operation<'_>) -> String {
         let path =
             operation.path.replace("{user_id}", "local").replace("{conversation_id}", &self.conversation);
-        path.replace("{run_id}", &self.run).replace("{number}", "1").replace("{file}", "start.js")
+        let path = path.replace("{run_id}", &self.run).replace("{number}", "1");
+        path.replace("/docs/{file}", "/docs/start.js").replace("{file}", "main.js")
     }
 }
 

@@ -1,0 +1,85 @@
+/** What goes wrong on the way: a failing model, a reload, a service that dies. */
+
+import assert from "node:assert/strict";
+import { checkPage } from "./browser.mjs";
+import { Provider } from "./provider.mjs";
+
+const SLOW = { DEMO_DELTA_MS: "250" };
+
+/** What Chromium says of itself while nobody listens. */
+const NOBODY_LISTENS = /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)/;
+
+const provider = new Provider();
+await provider.start();
+
+checkPage({ settings: provider.settings }, "an error is shown in plain words, stays over a reload, and Retry answers", async ({ page }) => {
+  provider.then(500);
+  provider.then("Good morning.");
+  await page.open();
+  await page.send("hello");
+  const error = page.tab.getByRole("alert");
+  await error.waitFor();
+  assert.match(await error.innerText(), /^[A-Z][^{}]*\.\s+Retry$/);
+  await page.tab.reload();
+  await error.waitFor();
+  await page.tab.getByRole("button", { name: "Retry" }).click();
+  await page.answers("Good morning.");
+  await page.rest();
+  assert.deepEqual([await page.said(), await error.count()], [["hello", "Good morning."], 0]);
+});
+
+checkPage({ settings: SLOW }, "a reload in mid-answer finds the answer and brings it to its end", async ({ page, service }) => {
+  await page.open();
+  await page.send("add buy milk and call mom");
+  await page.tab.locator(".prose", { hasText: /\w+ \w+ / }).waitFor();
+  await page.tab.reload();
+  await page.tab.locator("#stop").waitFor();
+  await page.tab.locator(".prose", { hasText: /\w+ \w+ / }).waitFor();
+  assert.equal(await page.tab.locator("#stop").isVisible(), true, "it is still being written");
+  await page.rest();
+  const [{ id }] = await service.rows("/conversations");
+  const stored = await service.rows(`/conversations/${id}/messages?roles=user,assistant`);
+  assert.deepEqual(await page.said(), stored.map((message) => message.content).filter((content) => content !== ""));
+  assert.deepEqual(await page.tab.locator(".steps summary").allInnerTexts(), ["Used 2 tools"]);
+});
+
+checkPage({ settings: SLOW }, "a service that is killed in mid-answer and starts again is found, and Retry answers", async ({ page, service }) => {
+  page.expect(NOBODY_LISTENS);
+  await page.open();
+  await page.send("hello");
+  await page.tab.locator(".prose", { hasText: /\w+ \w+ / }).waitFor();
+  await service.kill();
+  await page.tab.getByText("The connection was lost. Trying again…").waitFor();
+  await service.start();
+  await page.tab.getByRole("alert").waitFor();
+  await page.tab.getByRole("button", { name: "Retry" }).click();
+  await page.rest();
+  assert.equal(await page.tab.getByRole("alert").count(), 0);
+  const [question, answer, ...more] = await page.said();
+  assert.deepEqual([question, more], ["hello", []]);
+  assert.match(answer, /\.$/);
+});
+
+checkPage({}, "a message that nobody took is kept, and Retry sends it", async ({ page, service }) => {
+  page.expect(NOBODY_LISTENS);
+  await page.open();
+  await service.kill();
+  await page.send("add tea");
+  await page.tab.getByRole("alert").getByText("The service does not answer.").waitFor();
+  await service.start();
+  await page.tab.getByRole("button", { name: "Retry" }).click();
+  await page.answers("Task created: tea");
+  await page.rest();
+  assert.deepEqual(await page.openTasks(), ["tea"]);
+});
+
+checkPage({ settings: provider.settings }, "what a model says cannot become markup, nor load anything", async ({ page }) => {
+  provider.then("<img src=x onerror=alert(1)> ![a](https://elsewhere.test/a.png) [b](javascript:alert(1)) <script>alert(1)</script>");
+  await page.open();
+  await page.ask("hello");
+  await page.answers("<script>alert(1)</script>");
+  const answer = page.tab.locator(".prose");
+  assert.equal(await answer.locator("img, script, iframe").count(), 0);
+  const links = await answer.locator("a").evaluateAll((found) => found.map((link) => [link.href, link.rel]));
+  assert.deepEqual(links, [["https://elsewhere.test/a.png", "noopener noreferrer nofollow"]]);
+});

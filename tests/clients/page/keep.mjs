@@ -1,0 +1,67 @@
+/** What is kept: conversations, and the list of tasks. */
+
+import assert from "node:assert/strict";
+import { DESKTOP, PHONE, checkPage } from "./browser.mjs";
+
+checkPage({}, "a conversation is renamed, found again after a reload, and deleted", async ({ page }) => {
+  await page.open();
+  await page.ask("add tea");
+  await page.tab.getByRole("button", { name: "Rename “add tea”" }).click();
+  await page.tab.getByLabel("Name", { exact: true }).fill("Kitchen");
+  await page.tab.keyboard.press("Enter");
+  await page.tab.getByRole("heading", { name: "Kitchen" }).waitFor();
+  await page.tab.reload();
+  await page.tab.getByRole("heading", { name: "Kitchen" }).waitFor();
+  await page.answers("Task created: tea");
+  await page.tab.getByRole("button", { name: "Delete “Kitchen”" }).click();
+  await page.tab.getByRole("button", { name: "Delete", exact: true }).click();
+  await page.tab.getByText("Your conversations will be here.").waitFor();
+  assert.deepEqual([new URL(page.tab.url()).hash, await page.said()], ["", []]);
+});
+
+checkPage({}, "the way back leads to the conversation before", async ({ page }) => {
+  await page.open();
+  await page.ask("add tea");
+  await page.tab.getByRole("button", { name: "New conversation" }).click();
+  await page.ask("add rice");
+  await page.tab.goBack();
+  await page.answers("Task created: tea");
+  assert.equal((await page.said())[0], "add tea");
+});
+
+for (const window of [DESKTOP, PHONE]) {
+  checkPage({ window }, `the list follows the chat, and a task is checked by hand, at ${window.width} pixels`, async ({ page, service }) => {
+    await page.open();
+    await page.ask("add buy milk and call mom");
+    if (window === PHONE) await page.tab.getByRole("button", { name: "Tasks", exact: true }).click();
+    await page.tab.getByLabel("call mom", { exact: true }).waitFor();
+    assert.deepEqual(await page.openTasks(), ["buy milk", "call mom"]);
+    await page.tab.getByLabel("buy milk", { exact: true }).check();
+    await page.tab.getByText("Done (1)").waitFor();
+    assert.deepEqual(await page.openTasks(), ["call mom"]);
+    const tasks = await service.rows("/tasks");
+    assert.deepEqual(tasks.map(({ title, status }) => [title, status]), [["buy milk", "completed"], ["call mom", "pending"]]);
+  });
+}
+
+checkPage({}, "a task is added by hand, and the chat completes it by a button of its list", async ({ page }) => {
+  await page.open();
+  await page.tab.getByLabel("New task", { exact: true }).fill("water the plants");
+  await page.tab.keyboard.press("Enter");
+  await page.tab.getByLabel("water the plants", { exact: true }).waitFor();
+  await page.ask("what is on my list");
+  await page.tab.getByRole("button", { name: "Complete" }).click();
+  await page.tab.getByText("All done.").waitFor();
+  await page.tab.locator(".widget .done", { hasText: "1. water the plants" }).waitFor();
+});
+
+checkPage({}, "another user has conversations and tasks of their own", async ({ page }) => {
+  await page.open();
+  await page.ask("add tea");
+  await page.tab.getByRole("button", { name: "User ada; change" }).click();
+  await page.tab.getByLabel("User", { exact: true }).fill("grace");
+  await page.tab.keyboard.press("Enter");
+  await page.tab.getByText("Your conversations will be here.").waitFor();
+  await page.tab.getByText("Nothing to do yet.").waitFor();
+  assert.equal(new URL(page.tab.url()).search, "?user=grace");
+});

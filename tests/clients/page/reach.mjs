@@ -1,0 +1,60 @@
+/** Who can use it: axe-core finds nothing serious, and a keyboard is enough. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { DESKTOP, PHONE, checkPage } from "./browser.mjs";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
+
+/** Lists what axe-core finds, as far as it is serious. */
+async function faults(tab) {
+  await tab.evaluate(() => Promise.all(document.getAnimations().map((running) => running.effect.getTiming().iterations === 1 ? running.finished.catch(() => {}) : null)));
+  await tab.evaluate(AXE);
+  const { violations } = await tab.evaluate(() => globalThis.axe.run());
+  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  return serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(", ")}`);
+}
+
+for (const window of [DESKTOP, PHONE]) {
+  for (const colorScheme of ["light", "dark"]) {
+    checkPage({ window, colorScheme }, `axe-core finds nothing serious, ${colorScheme} at ${window.width} pixels`, async ({ page }) => {
+      const { tab } = page;
+      await page.open();
+      await tab.locator(".example").first().waitFor();
+      assert.deepEqual(await faults(tab), [], "the beginning");
+      await page.ask("add buy milk and call mom");
+      await page.ask("make 1 high priority");
+      await page.ask("done 2");
+      await page.ask("what is on my list");
+      await tab.locator(".steps summary").first().click();
+      assert.deepEqual(await faults(tab), [], "a conversation");
+      if (window === PHONE) await tab.getByRole("button", { name: "Conversations" }).click();
+      await tab.getByRole("button", { name: /^Delete “/ }).click();
+      assert.deepEqual(await faults(tab), [], "a dialog");
+    });
+  }
+}
+
+checkPage({}, "a keyboard is enough, and drawers and dialogs give it back", async ({ page }) => {
+  const { tab } = page;
+  const focused = () => tab.evaluate(() => document.activeElement.id || document.activeElement.getAttribute("aria-label"));
+  await page.open();
+  assert.equal(await focused(), "message");
+  await tab.keyboard.type("add tea");
+  await tab.keyboard.press("Enter");
+  await page.answers("Task created: tea");
+  await page.rest();
+  assert.equal(await focused(), "message");
+  await tab.setViewportSize(PHONE);
+  await tab.locator("#toggle-tasks").focus();
+  await tab.keyboard.press("Enter");
+  assert.equal(await focused(), "close-tasks");
+  for (let presses = 0; presses < 8; presses += 1) {
+    await tab.keyboard.press("Tab");
+    assert.equal(await tab.evaluate(() => document.activeElement.closest(".chat, .threads")), null, "what is covered is out of reach");
+  }
+  await tab.locator("#close-tasks").focus();
+  await tab.keyboard.press("Escape");
+  assert.equal(await focused(), "toggle-tasks");
+});

@@ -1,0 +1,59 @@
+/** Talking: a message, its answer, the tools in between, and the next message. */
+
+import assert from "node:assert/strict";
+import { DESKTOP, PHONE, checkPage } from "./browser.mjs";
+
+const SLOW = { DEMO_DELTA_MS: "200" };
+
+for (const window of [DESKTOP, PHONE]) {
+  const at = `at ${window.width} pixels`;
+
+  checkPage({ window }, `a message is answered, its tool step unfolds, and a second turn goes on, ${at}`, async ({ page }) => {
+    await page.open();
+    await page.tab.getByRole("button", { name: /^Add buy milk/ }).click();
+    await page.answers("Task created: call mom");
+    await page.rest();
+    const steps = page.tab.locator(".steps");
+    assert.equal(await steps.locator("li").first().isVisible(), false);
+    await steps.locator("summary").click();
+    assert.match(await steps.innerText(), /Used 2 tools[^]*Add task[^]*Task created: buy milk[^]*Task created: call mom/);
+    await page.ask("what is on my list");
+    await page.answers("Your tasks:");
+    const said = await page.said();
+    assert.deepEqual([said.length, said[0], said[2]], [4, "Add buy milk and call mom", "what is on my list"]);
+    assert.equal(await page.tab.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, "it fits");
+  });
+}
+
+checkPage({ settings: SLOW }, "words are shown as they come, and Stop keeps what was said", async ({ page }) => {
+  await page.open();
+  await page.send("hello");
+  await page.tab.locator(".prose", { hasText: /\w+ \w+ / }).waitFor();
+  await page.tab.getByRole("button", { name: "Stop answering" }).click();
+  await page.tab.getByText("This answer was stopped.").waitFor();
+  await page.rest();
+  const [, kept] = await page.said();
+  assert.match(kept, /^\w+/);
+  await page.tab.reload();
+  await page.tab.getByText("This answer was stopped.").waitFor();
+  const [, stored] = await page.said();
+  assert.equal(stored, kept);
+});
+
+checkPage({}, "Enter within a composition is no message, and Shift and Enter is a new line", async ({ page }) => {
+  await page.open();
+  const field = page.tab.locator("#message");
+  await field.fill("add tea");
+  await field.evaluate((node) => node.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", isComposing: true, bubbles: true, cancelable: true })));
+  await field.press("Shift+Enter");
+  assert.deepEqual([await field.inputValue(), await page.said()], ["add tea\n", []]);
+});
+
+checkPage({}, "an answer can be copied", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.open();
+  await page.ask("add tea");
+  await page.tab.getByRole("button", { name: "Copy answer" }).click();
+  await page.tab.getByRole("button", { name: "Copied" }).waitFor();
+  assert.match(await page.tab.evaluate(() => navigator.clipboard.readText()), /^Done! Task created: tea/);
+});

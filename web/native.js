@@ -1,0 +1,97 @@
+/**
+ * A run's native events as those of ChatKit: after a reload the page follows the run itself, which ChatKit has no
+ * operation for. Ids are made as the service makes them, so both streams show the same items.
+ */
+
+/** Writes an id as ChatKit has it: a prefix and the UUID without hyphens. */
+export const key = (prefix, uuid) => `${prefix}_${uuid.replaceAll("-", "")}`;
+
+/** Reads the UUID out of such an id. */
+export function uuid(id) {
+  const hex = id.slice(id.indexOf("_") + 1);
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+/** Translates the events of one run, in their order. */
+export class Translator {
+  #writing = null;
+  #group = null;
+  #calls = [];
+
+  /** Returns the events of ChatKit that say the same. */
+  translate({ name, data }) {
+    switch (name) {
+      case "message.delta":
+        return this.#delta(data);
+      case "message.completed":
+        return this.#completed(data);
+      case "message.discarded":
+        return [{ type: "thread.item.removed", item_id: key("msg", data.message_id) }];
+      case "tool.started":
+        return this.#call(data, "loading", JSON.stringify(data.arguments));
+      case "tool.completed":
+        return [...this.#call(data, "complete", shown(data.result)), { type: "client_effect", name: "tasks_changed", data: {} }];
+      case "notice":
+        return [{ type: "notice", level: "info", message: data.message }];
+      case "run.failed":
+        return [...this.#close(), { type: "error", message: data.message, allow_retry: data.retryable }];
+      case "run.cancelled":
+        return [...this.#close(), { type: "notice", level: "info", message: "This answer was stopped." }];
+      case "run.completed":
+      case "run.awaiting_approval":
+        return this.#close();
+      default:
+        return [];
+    }
+  }
+
+  #delta({ message_id, delta }) {
+    const id = key("msg", message_id);
+    const before = this.#writing === id ? [] : [...this.#close(), { type: "thread.item.added", item: message(id, "") }];
+    this.#writing = id;
+    const update = { type: "assistant_message.content_part.text_delta", content_index: 0, delta };
+    return [...before, { type: "thread.item.updated", item_id: id, update }];
+  }
+
+  #completed({ message_id, content }) {
+    const id = key("msg", message_id);
+    const before = this.#writing === id ? [] : this.#close();
+    this.#writing = null;
+    return [...before, { type: "thread.item.done", item: message(id, content) }];
+  }
+
+  /** Puts a call among its group: the calls between two texts. */
+  #call({ message_id, call_id, name }, status_indicator, content) {
+    this.#writing = null;
+    this.#group ??= { id: key("wf", message_id), tasks: [] };
+    let place = this.#calls.indexOf(call_id);
+    if (place < 0) place = this.#calls.push(call_id) - 1;
+    const words = name.replace(/[_-]/g, " ");
+    const title = words.slice(0, 1).toUpperCase() + words.slice(1);
+    this.#group.tasks = [...this.#group.tasks];
+    this.#group.tasks[place] = { type: "custom", title, content, status_indicator };
+    return [{ type: "thread.item.added", item: this.#workflow(null) }];
+  }
+
+  #close() {
+    if (this.#group === null) return [];
+    const count = this.#group.tasks.length;
+    const item = this.#workflow({ title: count === 1 ? "Used 1 tool" : `Used ${count} tools` });
+    this.#group = null;
+    this.#calls = [];
+    return [{ type: "thread.item.done", item }];
+  }
+
+  #workflow(summary) {
+    const { id, tasks } = this.#group;
+    return { id, type: "workflow", workflow: { type: "custom", tasks, summary, expanded: summary === null } };
+  }
+}
+
+function message(id, text) {
+  return { id, type: "assistant_message", content: [{ type: "output_text", text }] };
+}
+
+function shown(result) {
+  return typeof result === "string" ? result : JSON.stringify(result, null, 2);
+}

@@ -30,7 +30,7 @@ on_both! { migrations();
 
     async fn a_route_that_does_not_exist_is_a_problem(place: Place) {
         let app = TestApp::start(&place).await;
-        for path in ["/", "/api", "/api/ada", "/api/ada/chat/", "/api/ada/chat/x", "/API/ada/chat", "/health"]
+        for path in ["/nowhere", "/api", "/api/ada", "/api/ada/chat/", "/api/ada/chat/x", "/API/ada/chat", "/health"]
         {
             let (status, code, _) = problem(app.get(path).await).await;
             assert_eq!((status, code.as_str()), (404, "no_such_route"), "{path}");

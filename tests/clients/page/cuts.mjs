@@ -22,7 +22,7 @@ checkPage({ settings: provider.settings }, "an error is shown in plain words, st
   assert.match(await error.innerText(), /^[A-Z][^{}]*\.\s+Retry$/);
   await page.tab.reload();
   await error.waitFor();
-  await page.tab.getByRole("button", { name: "Retry" }).click();
+  await page.tab.getByRole("region", { name: "Messages" }).getByRole("button", { name: "Retry" }).click();
   await page.answers("Good morning.");
   await page.rest();
   assert.deepEqual([await page.said(), await error.count()], [["hello", "Good morning."], 0]);
@@ -52,7 +52,7 @@ checkPage({ settings: SLOW }, "a service that is killed in mid-answer and starts
   await page.tab.getByText("The connection was lost. Trying again…").waitFor();
   await service.start();
   await page.tab.getByRole("alert").waitFor();
-  await page.tab.getByRole("button", { name: "Retry" }).click();
+  await page.tab.getByRole("region", { name: "Messages" }).getByRole("button", { name: "Retry" }).click();
   await page.rest();
   assert.equal(await page.tab.getByRole("alert").count(), 0);
   const [question, answer, ...more] = await page.said();
@@ -67,7 +67,7 @@ checkPage({}, "a message that nobody took is kept, and Retry sends it", async ({
   await page.send("add tea");
   await page.tab.getByRole("alert").getByText("The service does not answer.").waitFor();
   await service.start();
-  await page.tab.getByRole("button", { name: "Retry" }).click();
+  await page.tab.getByRole("region", { name: "Messages" }).getByRole("button", { name: "Retry" }).click();
   await page.answers("Task created: tea");
   await page.rest();
   assert.deepEqual(await page.openTasks(), ["tea"]);

@@ -20,7 +20,9 @@ use crate::{
     clock::Clock,
     config::{self, AuthMode, Config, HangUp, Hosts, Origins, Recovery},
     domain::Models,
-    http::{self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, OnDisconnect, Seats, ToolHealth},
+    http::{
+        self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, OnDisconnect, Seats, ToolHealth,
+    },
     policy::AllowAll,
     runs::{Recovered, RunSettings, Runs},
     shutdown::Shutdown,

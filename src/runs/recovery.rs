@@ -208,7 +208,11 @@ mod tests {
     fn nobody_gets_tomorrow_what_they_asked_for_today() {
         assert_eq!(fate(false, 1, TOO_LATE, &settings(3)), Fate::GoOn);
         assert_eq!(fate(false, 1, TOO_LATE + TimeDelta::seconds(1), &settings(3)), Fate::Interrupt);
-        assert_eq!(fate(false, 1, TimeDelta::seconds(-5), &settings(3)), Fate::GoOn, "a clock that was set back");
+        assert_eq!(
+            fate(false, 1, TimeDelta::seconds(-5), &settings(3)),
+            Fate::GoOn,
+            "a clock that was set back"
+        );
     }
 
     #[test]

@@ -21,7 +21,8 @@ const REAP_EVERY: Duration = Duration::from_secs(5);
 /// How often idempotency keys that are too old are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
-/// How long after it was accepted a run is still taken up again. Who asked longer ago has gone on without the answer.
+/// How long after it was accepted a run is still taken up again, or for as long as it may take if that is more. Who
+/// asked longer ago has gone on without the answer.
 const TOO_LATE: TimeDelta = TimeDelta::hours(1);
 
 /// What recovery came to.
@@ -159,9 +160,10 @@ fn log_stuck(error: &StoreError, run: RunId) {
 
 /// Decides what becomes of a run that an earlier process left.
 fn fate(is_cancelled: bool, attempt: i32, age: TimeDelta, settings: &RunSettings) -> Fate {
+    let too_late = TimeDelta::from_std(settings.timeout).unwrap_or(TimeDelta::MAX).max(TOO_LATE);
     if is_cancelled {
         Fate::Cancel
-    } else if settings.may_go_on_after(attempt) && age <= TOO_LATE {
+    } else if settings.may_go_on_after(attempt) && age <= too_late {
         Fate::GoOn
     } else {
         Fate::Interrupt

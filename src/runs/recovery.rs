@@ -215,6 +215,12 @@ mod tests {
             Fate::GoOn,
             "a clock that was set back"
         );
+        let patient = RunSettings { timeout: Duration::from_secs(7_200), ..settings(3) };
+        assert_eq!(
+            fate(false, 1, TimeDelta::seconds(7_200), &patient),
+            Fate::GoOn,
+            "it may still be at work"
+        );
     }
 
     #[test]

@@ -204,4 +204,25 @@ on_both! { migrations();
         assert_eq!(provider.requests().len(), 1);
         assert_eq!(titles(&service).await, [] as [String; 0]);
     }
+
+    async fn the_choice_of_tools_binds_the_first_reply_of_the_turn_whatever_attempt_gets_it(place: Place) {
+        let provider = Provider::start().await;
+        let service = Process::start(&place, &provider.settings()).await;
+        provider.then(hanging("Well, "));
+        let body = json!({"message": "add milk", "tool_choice": "required"});
+        let mut turn = Turn::of(service.post("/api/ada/chat", body).await.unwrap());
+        let run = run_of(&[turn.until("run.created").await]);
+        turn.until("message.delta").await;
+        service.kill().await;
+        provider.then(Answer::call("add_task", &json!({"title": "milk"}))).then(hanging("I "));
+        let service = Process::start(&place, &provider.settings()).await;
+        events(&service, &run, 0).await.until("message.delta").await;
+        service.kill().await;
+        provider.then(Answer::text(["I added milk."]));
+        let service = Process::start(&place, &provider.settings()).await;
+        assert_eq!(text(&events(&service, &run, 0).await.rest().await), "I added milk.");
+        let requests = provider.requests();
+        let is_bound: Vec<bool> = requests.iter().map(|request| request["tool_choice"] == "required").collect();
+        assert_eq!(is_bound, [true, true, false, false]);
+    }
 }

@@ -225,4 +225,24 @@ on_both! { migrations();
         let is_bound: Vec<bool> = requests.iter().map(|request| request["tool_choice"] == "required").collect();
         assert_eq!(is_bound, [true, true, false, false]);
     }
+
+    async fn when_the_first_word_came_is_not_forgotten_by_a_later_attempt(place: Place) {
+        let provider = Provider::start().await;
+        let service = Process::start(&place, &provider.settings()).await;
+        provider.then(hanging("Once upon"));
+        let run = run_of(&[service.say("ada", "tell me a story", None).await.until("run.created").await]);
+        eventually("it is saved", || is_set(&place, &run, "first_delta_at")).await;
+        let path = format!("/api/ada/runs/{run}");
+        let first = service.read(&path).await["first_delta_at"].clone();
+        service.kill().await;
+        provider.then(hanging("There was"));
+        let service = Process::start(&place, &provider.settings()).await;
+        eventually("the next attempt saves too", || is_set(&place, &run, "partial_text")).await;
+        assert_eq!(service.read(&path).await["first_delta_at"], first);
+        service.kill().await;
+        provider.then(Answer::text(["A king."]));
+        let service = Process::start(&place, &provider.settings()).await;
+        events(&service, &run, 0).await.until("run.completed").await;
+        assert_eq!(service.read(&path).await["first_delta_at"], first);
+    }
 }

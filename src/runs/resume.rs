@@ -80,6 +80,7 @@ impl Inner {
         let hold = &taken.hold;
         let live = self.shelf.open(hold.run, hold.user.clone(), hold.conversation, CancellationToken::new());
         stored.into_iter().for_each(|(id, event)| live.push(id, event));
+        live.reach(EventId::first_of(hold.attempt).plus(-1));
         Ok(live)
     }
 

@@ -9,7 +9,7 @@ use crate::support::{
     eventually, migrations,
     process::{Process, children},
     provider::{Act, Answer, Provider, finish, said},
-    rows::is_set,
+    rows::{is_set, unset},
     script::Gate,
     stream::{Turn, data, names, text},
 };
@@ -244,5 +244,27 @@ on_both! { migrations();
         let service = Process::start(&place, &provider.settings()).await;
         events(&service, &run, 0).await.until("run.completed").await;
         assert_eq!(service.read(&path).await["first_delta_at"], first);
+    }
+
+    async fn a_client_that_heard_more_than_is_stored_of_an_earlier_attempt_is_let_in(place: Place) {
+        let provider = Provider::start().await;
+        let service = Process::start(&place, &provider.settings()).await;
+        provider.then(hanging("Once upon"));
+        let mut turn = service.say("ada", "tell me a story", None).await;
+        let run = run_of(&[turn.until("run.created").await]);
+        let heard = turn.until("message.delta").await;
+        service.kill().await;
+        // A version before this one did not say which message would come next: nothing can be withdrawn.
+        unset(&place, &run, "partial_message_id").await;
+
+        let gate = Gate::closed();
+        provider.then(Answer::acts([Act::Wait(gate.clone()), Act::Send(said("A king.")), Act::Send(finish("stop"))]));
+        let service = Process::start(&place, &provider.settings()).await;
+        let response = service.get(&format!("/api/ada/runs/{run}/events?after={}", heard.id)).await;
+        assert_eq!(response.status(), 200, "an id of an earlier attempt is always accepted");
+        gate.open();
+        let rest = Turn::of(response).rest().await;
+        assert_eq!(names(&rest), ["message.delta", "message.completed", "run.completed"]);
+        assert_eq!(rest[0].id, 10_000_001);
     }
 }

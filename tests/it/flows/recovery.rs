@@ -1,8 +1,9 @@
 //! A run that was cut short goes on by itself: after a crash and after a deploy, in the middle of a text and of a call.
 
-use parlor_db::on_both;
+use parlor_db::{on_both, testing::Engine};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection};
 
 use crate::support::{
     app::{conversation_of, problem, run_of},
@@ -34,6 +35,14 @@ async fn said_in(service: &Process, conversation: &str) -> Vec<(String, String)>
 async fn titles(service: &Process) -> Vec<String> {
     let page = service.read("/api/ada/tasks").await;
     page["data"].as_array().unwrap().iter().map(|task| task["title"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Waits until somebody waits for a lock of the database that this connection is in.
+async fn waits_for_a_lock(on: &mut PgConnection) -> Option<()> {
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let count: i64 = sqlx::query_scalar(waiting).fetch_one(on).await.unwrap();
+    (count > 0).then_some(())
 }
 
 on_both! { migrations();
@@ -266,5 +275,31 @@ on_both! { migrations();
         let rest = Turn::of(response).rest().await;
         assert_eq!(names(&rest), ["message.delta", "message.completed", "run.completed"]);
         assert_eq!(rest[0].id, 10_000_001);
+    }
+
+    async fn a_run_that_was_set_aside_is_not_taken_for_one_that_lost_its_task(place: Place) {
+        if matches!(place.engine, Engine::Sqlite) {
+            return; // Readers cannot be held up there.
+        }
+        let provider = Provider::start().await;
+        let settings = [&provider.settings()[..], &[("SHUTDOWN_GRACE", "0")]].concat();
+        let service = Process::start(&place, &settings).await;
+        provider.then(hanging("Once upon"));
+        let mut turn = service.say("ada", "tell me a story", None).await;
+        let run = run_of(&[turn.until("run.created").await]);
+        eventually("its text is saved", || is_set(&place, &run, "partial_text")).await;
+        turn.until("message.delta").await;
+        let mut lock = PgConnection::connect(&place.url.expose()).await.unwrap();
+        sqlx::raw_sql("BEGIN; LOCK TABLE runs IN ACCESS EXCLUSIVE MODE").execute(&mut lock).await.unwrap();
+        let other = tokio::sync::Mutex::new(PgConnection::connect(&place.url.expose()).await.unwrap());
+        eventually("the reaper looks", || async { waits_for_a_lock(&mut *other.lock().await).await }).await;
+        service.signal(Signal::TERM);
+        assert_eq!(turn.rest().await, [], "it is set aside");
+        sqlx::raw_sql("COMMIT").execute(&mut lock).await.unwrap();
+        assert_eq!(service.ended().await.code, Some(0));
+
+        provider.then(Answer::text(["There was a king."]));
+        let service = Process::start(&place, &settings).await;
+        assert_eq!(text(&events(&service, &run, 0).await.rest().await), "There was a king.");
     }
 }

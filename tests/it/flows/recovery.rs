@@ -302,4 +302,24 @@ on_both! { migrations();
         let service = Process::start(&place, &settings).await;
         assert_eq!(text(&events(&service, &run, 0).await.rest().await), "There was a king.");
     }
+
+    async fn a_stop_sets_no_run_aside_whose_user_wanted_no_more(place: Place) {
+        let provider = Provider::start().await;
+        let settings = [&provider.settings()[..], &[("SHUTDOWN_GRACE", "0")]].concat();
+        let service = Process::start(&place, &settings).await;
+        provider.then(Answer::call("add_task", &json!({"title": "milk"})));
+        let child = Pid::from_raw(children(service.id())[0]).unwrap();
+        kill_process(child, Signal::STOP).unwrap();
+        let mut turn = service.say("ada", "add milk", None).await;
+        let run = run_of(&[turn.until("run.created").await]);
+        turn.until("tool.started").await;
+        let cancel = format!("/api/ada/runs/{run}/cancel");
+        let stopping = async {
+            eventually("it is written down", || is_set(&place, &run, "cancel_requested_at")).await;
+            service.signal(Signal::TERM);
+        };
+        let _ = tokio::join!(service.post(&cancel, json!({})), stopping);
+        assert_eq!(names(&turn.rest().await), ["tool.completed", "run.cancelled"]);
+        assert_eq!(service.ended().await.code, Some(0));
+    }
 }

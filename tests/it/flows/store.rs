@@ -16,10 +16,10 @@ use parlor::{
 };
 use parlor_db::{Db, DbError, on_both, testing::Place};
 use sea_query::{Alias, Expr, ExprTrait, Query};
-use serde_json::Map;
+use serde_json::{Map, json};
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 
-use crate::support::{migrations, soon};
+use crate::support::{app::TestApp, migrations, soon};
 
 /// How long something that must wait is watched.
 const WATCHED: Duration = Duration::from_millis(300);
@@ -242,6 +242,17 @@ on_both! { migrations();
         assert_eq!(not_refused(&store, &hold, &call).await, [""; 0]);
         let answer = ToolResult::without_output(&call, CallStatus::Ok, "Done.");
         store.settle_call(&taken.hold, 10_000_001.into(), answer).await.unwrap();
+    }
+
+    async fn a_wish_to_cancel_is_kept_for_a_run_that_nobody_here_runs(place: Place) {
+        let app = TestApp::start(&place).await;
+        let store = store(&place);
+        let hold = started(&store).await;
+        let answer = app.post(&format!("/api/ada/runs/{}/cancel", hold.run), json!({})).await;
+        assert_eq!(answer.status(), 200);
+        assert!(store.find_open_run(hold.run).await.unwrap().unwrap().is_cancelled);
+        let foreign = app.post(&format!("/api/bob/runs/{}/cancel", hold.run), json!({})).await;
+        assert_eq!(foreign.status(), 404);
     }
 
     async fn a_call_is_claimed_once(place: Place) {

@@ -126,9 +126,9 @@ impl Runs {
                 if self.0.shutdown.is_draining() {
                     return Ok(());
                 }
-                if let Some(lost) = self.0.store.find_open_run(id).await?
-                    && self.end(lost, RunStatus::Failed).await?
-                {
+                let Some(lost) = self.0.store.find_open_run(id).await? else { continue };
+                let status = if lost.is_cancelled { RunStatus::Cancelled } else { RunStatus::Failed };
+                if self.end(lost, status).await? {
                     tracing::error!(run.id = %id, "a run had lost its task and was ended");
                 }
             }

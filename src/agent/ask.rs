@@ -6,9 +6,9 @@ use tokio::time::timeout;
 
 use super::{Agent, Stop, Turn, window, window::Room};
 use crate::domain::{
-    CallId, Finish, Item, ItemId, MESSAGE_LIMIT, Model, ModelError, ModelErrorKind, ModelEvent, ModelRequest,
-    NoticeCode, ProviderMeta, Reply, RequestedCall, RunFailure, Tool, ToolCall, ToolChoice, cut_at,
-    without_nul,
+    CallId, Finish, Item, ItemId, MESSAGE_LIMIT, Meter, Model, ModelError, ModelErrorKind, ModelEvent,
+    ModelRequest, NoticeCode, ProviderMeta, Reply, RequestedCall, RunFailure, Scribe, Tool, ToolCall,
+    ToolChoice, cut_at, without_nul,
 };
 
 /// The most calls that one reply may hold; what goes beyond is not made.
@@ -124,12 +124,14 @@ impl Agent {
         tools: &[Tool],
         draft: &mut Draft,
     ) -> Result<Finish, ModelError> {
+        let unheard = Unheard { meter: Meter::default(), scribe: turn.scribe };
         let request = ModelRequest {
             instructions: &self.instructions,
             history,
             tools,
             tool_choice: turn.tool_choice,
             conversation_id: turn.conversation_id,
+            meter: &unheard.meter,
         };
         let mut stream = turn.model.stream(request).await?;
         loop {
@@ -156,6 +158,22 @@ impl Agent {
                 ModelEvent::Usage(usage) => turn.scribe.spent(usage),
                 ModelEvent::Finished(finish) => return Ok(finish),
             }
+        }
+    }
+}
+
+/// Counts what was spent on what nobody hears. It does so when the call is over, however that comes: by an end, a failure,
+/// or because nobody waits any more.
+struct Unheard<'a> {
+    meter: Meter,
+    scribe: &'a dyn Scribe,
+}
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        let spent = self.meter.take();
+        if spent.model_calls > 0 {
+            self.scribe.spent(spent);
         }
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 
-use super::{BoxError, ConversationId, Item, NoticeCode, RunFailure, Tool, Usage};
+use super::{BoxError, ConversationId, Item, Meter, NoticeCode, RunFailure, Tool, Usage};
 
 /// Which model answers, as clients and the log see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct ModelRequest<'a> {
     pub tool_choice: ToolChoice,
     /// The conversation, for caches that want a key.
     pub conversation_id: ConversationId,
+    /// Where calls are counted that come to no reply.
+    pub meter: &'a Meter,
 }
 
 /// Whether a model may, must or must not call a tool.
@@ -64,7 +66,7 @@ pub enum ModelEvent {
     Call(RequestedCall),
     /// What the provider wants back with this reply, opaque.
     Meta(Value),
-    /// What one call cost. A reply that took several attempts has several.
+    /// What the call cost that this is the reply of.
     Usage(Usage),
     /// The reply is whole. Nothing follows.
     Finished(Finish),

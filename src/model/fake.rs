@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 
 use crate::domain::{
-    ConversationId, Finish, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest,
-    ToolChoice, Usage,
+    ConversationId, Finish, Meter, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity,
+    ModelRequest, ToolChoice, Usage,
 };
 
 /// What one call comes to.
@@ -96,12 +96,18 @@ impl Model for Fake {
 
 /// Asks a model and returns all it says, or the kind of its first failure.
 pub(super) async fn ask(model: &dyn Model) -> Result<Vec<ModelEvent>, ModelErrorKind> {
+    ask_on(&Meter::default(), model).await
+}
+
+/// Does the same with a meter of the test's own.
+pub(super) async fn ask_on(meter: &Meter, model: &dyn Model) -> Result<Vec<ModelEvent>, ModelErrorKind> {
     let request = ModelRequest {
         instructions: "",
         history: &[],
         tools: &[],
         tool_choice: ToolChoice::Auto,
         conversation_id: ConversationId::new(),
+        meter,
     };
     let reply = model.stream(request).await.map_err(|error| error.kind)?;
     let events: Vec<_> = reply.collect().await;

@@ -26,10 +26,11 @@ use tokio::{
 
 use super::{answer::Answer, body::Body, decode::Decoder, endpoint::Endpoint, failure, lessons, request};
 use crate::{
-    domain::{Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest, Usage},
+    domain::{Meter, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest},
     model::{
         ModelSetupError, Provider, ProviderSettings,
         providers::{Price, Quirks},
+        tab::{Tab, priced},
     },
 };
 
@@ -88,8 +89,9 @@ impl Client {
         })
     }
 
-    /// Sends a request and returns the response once its head is there, whatever its status.
-    async fn send(&self, body: Value, deadline: Instant) -> Result<Response, ModelError> {
+    /// Sends a request and returns the response once its head is there, whatever its status. What was never sent costs
+    /// nothing.
+    async fn send(&self, body: Value, deadline: Instant, tab: &mut Tab) -> Result<Response, ModelError> {
         let (handover, mut response) = mpsc::channel(1); // one place, for the one response of this request
         let http = self.http.clone();
         let service =
@@ -98,10 +100,18 @@ impl Client {
             .with_http_service(service);
         let sent = timeout_at(deadline, openai.chat().create_byot::<Value, ()>(body)).await;
         match response.try_recv() {
-            Ok(outcome) => outcome.map_err(failure::of_transport),
+            Ok(outcome) => outcome.map_err(|error| {
+                if error.is_connect() || error.is_builder() {
+                    tab.close();
+                }
+                failure::of_transport(error)
+            }),
             Err(_) => Err(match sent {
                 Ok(Ok(())) => ModelError::new(ModelErrorKind::Upstream, "no response was kept"),
-                Ok(Err(error)) => not_sent(error),
+                Ok(Err(error)) => {
+                    tab.close();
+                    not_sent(error)
+                }
                 Err(_) => ModelError::new(ModelErrorKind::Timeout, "no response in time"),
             }),
         }
@@ -109,10 +119,10 @@ impl Client {
 
     /// Sends a request and returns the body of its reply, or what went wrong instead. A parameter that the model
     /// refuses is left out from then on, and the request sent once more.
-    async fn open(&self, body: Value) -> Result<Body, ModelError> {
+    async fn open(&self, body: Value, meter: &Meter) -> Result<Body, ModelError> {
         let deadline = Instant::now() + self.first_token_timeout;
         let body = lessons::without(body, &self.with_refused(|refused| refused.clone()));
-        let answer = match self.try_open(body.clone(), deadline).await? {
+        let answer = match self.try_open(body.clone(), deadline, meter).await? {
             Ok(reading) => return Ok(reading),
             Err(answer) => answer,
         };
@@ -124,16 +134,24 @@ impl Client {
         }
         tracing::warn!(model.name = %self.model, parameters = learned.join(", "), "the model does not take these parameters");
         self.with_refused(|refused| refused.extend(&learned));
-        self.try_open(lessons::without(body, &learned), deadline).await?.map_err(Answer::into_error)
+        self.try_open(lessons::without(body, &learned), deadline, meter).await?.map_err(Answer::into_error)
     }
 
-    /// Sends a request: the body of its reply, or the answer that stands in its place.
-    async fn try_open(&self, body: Value, deadline: Instant) -> Result<Result<Body, Answer>, ModelError> {
-        let decoder = Decoder::new(self.provider, self.quirks.echo, body.to_string().len());
-        let response = self.send(body, deadline).await?;
+    /// Sends a request: the body of its reply, or the answer that stands in its place and costs nothing.
+    async fn try_open(
+        &self,
+        body: Value,
+        deadline: Instant,
+        meter: &Meter,
+    ) -> Result<Result<Body, Answer>, ModelError> {
+        let bytes = body.to_string().len();
+        let decoder = Decoder::new(self.provider, self.quirks.echo, bytes);
+        let mut tab = Tab::open(meter, self.price, bytes);
+        let response = self.send(body, deadline, &mut tab).await?;
         if response.status().is_success() && may_be_a_stream(&response) {
-            return Ok(Ok(Body::new(response, decoder, deadline, self.idle_timeout)));
+            return Ok(Ok(Body::new(response, decoder, tab, deadline, self.idle_timeout)));
         }
+        tab.close();
         Ok(Err(Answer::read(response).await))
     }
 
@@ -166,9 +184,11 @@ impl Model for Client {
             window.fetch_min(error.context_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
             scrubbed(error, &secrets)
         };
-        let reading = self.open(body).await.map_err(|error| advised(noted(error), self.provider))?;
+        let reading =
+            self.open(body, request.meter).await.map_err(|error| advised(noted(error), self.provider))?;
         let events = reading.into_stream().map(move |event| match event {
-            Ok(event) => Ok(priced(event, price)),
+            Ok(ModelEvent::Usage(usage)) => Ok(ModelEvent::Usage(priced(usage, price))),
+            Ok(event) => Ok(event),
             Err(error) => Err(noted(error)),
         });
         Ok(events.boxed())
@@ -199,17 +219,6 @@ fn may_be_a_stream(response: &Response) -> bool {
     kind.is_none_or(|kind| !kind.starts_with("text/html") && !kind.starts_with("application/json"))
 }
 
-/// Says what a call cost, unless the provider said so itself.
-fn priced(event: ModelEvent, price: Option<Price>) -> ModelEvent {
-    match event {
-        ModelEvent::Usage(usage) => {
-            let cost_micros = usage.cost_micros.or_else(|| price.map(|price| price.of(&usage)));
-            ModelEvent::Usage(Usage { cost_micros, ..usage })
-        }
-        other => other,
-    }
-}
-
 /// Names the variable to set where the provider does not know the model.
 fn advised(mut error: ModelError, provider: Provider) -> ModelError {
     if error.kind == ModelErrorKind::NotFound {
@@ -225,6 +234,8 @@ fn scrubbed(error: ModelError, secrets: &[SecretString]) -> ModelError {
     ModelError { detail: failure::scrub(&error.detail, secrets), ..error }
 }
 
+#[cfg(test)]
+mod costs;
 #[cfg(test)]
 mod sent;
 #[cfg(test)]

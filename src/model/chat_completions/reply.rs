@@ -96,7 +96,8 @@ impl Reader {
             .map(ModelEvent::Usage)
     }
 
-    fn written(&self) -> usize {
+    /// Tells how much was written by now, in bytes.
+    pub(super) fn written(&self) -> usize {
         self.text_bytes.saturating_add(self.reasoning_bytes).saturating_add(self.calls.bytes())
     }
 

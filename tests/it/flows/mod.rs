@@ -22,4 +22,5 @@ mod stop;
 mod storage;
 mod store;
 mod tool_server;
+mod usage;
 mod writes;

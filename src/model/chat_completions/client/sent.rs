@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     domain::{
-        CallId, CallStatus, ConversationId, Item, Model, ModelRequest, ProviderMeta, Reply, Tool, ToolCall,
-        ToolChoice, ToolResult, ToolSchema, UserMessage,
+        CallId, CallStatus, ConversationId, Item, Meter, Model, ModelRequest, ProviderMeta, Reply, Tool,
+        ToolCall, ToolChoice, ToolResult, ToolSchema, UserMessage,
     },
     model::{Provider, ProviderSettings, providers::quirks},
 };
@@ -101,6 +101,7 @@ async fn sent(provider: Provider, model: &str, history: &[Item]) -> String {
         tools: &[tool()],
         tool_choice: ToolChoice::Auto,
         conversation_id: "0190a5b4-7e3c-7cc0-a1b2-c3d4e5f60718".parse::<ConversationId>().unwrap(),
+        meter: &Meter::default(),
     };
     drop(client.unwrap().stream(request).await.unwrap());
     fake.request().await.replace(&port, "PORT")

@@ -81,6 +81,13 @@ fn client(url: &str) -> Client {
 }
 
 async fn ask(url: &str) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
+    ask_on(&Meter::default(), url).await
+}
+
+pub(super) async fn ask_on(
+    meter: &Meter,
+    url: &str,
+) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
     let history = [Item::User(UserMessage { text: "hi".into(), context: String::new() })];
     let request = ModelRequest {
         instructions: "Be kind.",
@@ -88,6 +95,7 @@ async fn ask(url: &str) -> Result<BoxStream<'static, Result<ModelEvent, ModelErr
         tools: &[],
         tool_choice: ToolChoice::Auto,
         conversation_id: ConversationId::new(),
+        meter,
     };
     client(url).stream(request).await
 }

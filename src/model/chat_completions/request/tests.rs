@@ -3,7 +3,7 @@
 mod strict;
 
 use crate::{
-    domain::{CallStatus, ConversationId, Item, ProviderMeta, ToolSchema, UserMessage},
+    domain::{CallStatus, ConversationId, Item, Meter, ProviderMeta, ToolSchema, UserMessage},
     model::providers,
 };
 
@@ -58,7 +58,9 @@ fn body_of(
     tool_choice: ToolChoice,
 ) -> Value {
     let conversation_id = "0190a5b4-7e3c-7cc0-a1b2-c3d4e5f60718".parse::<ConversationId>().unwrap();
-    let request = ModelRequest { instructions: "Be kind.", history, tools, tool_choice, conversation_id };
+    let meter = &Meter::default();
+    let request =
+        ModelRequest { instructions: "Be kind.", history, tools, tool_choice, conversation_id, meter };
     body(provider, model, providers::quirks::of(provider, model), &request)
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::super::body;
 use crate::{
     domain::{
-        CallId, CallStatus, ConversationId, Item, ModelRequest, ProviderMeta, Reply, Tool, ToolCall,
+        CallId, CallStatus, ConversationId, Item, Meter, ModelRequest, ProviderMeta, Reply, Tool, ToolCall,
         ToolChoice, ToolResult, ToolSchema, UserMessage,
     },
     model::{Provider, providers::quirks},
@@ -251,6 +251,7 @@ proptest! {
                 tools: &tools,
                 tool_choice: ToolChoice::Required,
                 conversation_id: ConversationId::new(),
+                meter: &Meter::default(),
             };
             let body = body(provider, model, quirks::of(provider, model), &request);
             prop_assert_eq!(refusal(provider, model, &body), Ok(()), "{:?} {}: {}", provider, model, body);

@@ -56,14 +56,15 @@ impl Agent {
         let tools: &[Tool] = if with_tools { &listed } else { &[] };
         self.tell_circumstances(turn, with_tools);
         let mut draft = Draft::of(turn.model);
-        let finish = self.read_what_fits(turn, tools, &mut draft).await.map_err(|error| failed(&error))?;
+        let finish =
+            self.read_what_fits(turn, tools, &mut draft).await.map_err(|error| failed(turn, &error))?;
         if finish == Finish::Length {
             turn.notice(NoticeCode::ReplyTruncated);
         }
         let message = draft.message;
         let may_call = with_tools && turn.tool_choice != ToolChoice::None;
         let Some(written) = draft.into_reply(tools, &finish, may_call) else {
-            return Err(failed(&ModelError::new(ModelErrorKind::MalformedReply, "an empty reply")));
+            return Err(failed(turn, &ModelError::new(ModelErrorKind::MalformedReply, "an empty reply")));
         };
         if written.text_was_made_up {
             turn.scribe.delta(message, &written.reply.text);
@@ -190,7 +191,10 @@ async fn next_event(
 }
 
 /// Turns a model's failure into the run's; its detail goes to the log, and nowhere else.
-fn failed(error: &ModelError) -> Stop {
+fn failed(turn: &Turn<'_>, error: &ModelError) -> Stop {
+    if let Some(wait) = error.retry_after {
+        turn.scribe.asked_to_wait(wait);
+    }
     tracing::warn!(error = error as &dyn std::error::Error, "a model call failed");
     Stop::Failed(RunFailure::from(error.kind))
 }

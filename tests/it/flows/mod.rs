@@ -2,6 +2,7 @@
 
 mod check;
 mod clients_doc;
+mod come_back;
 mod context;
 mod conversation;
 mod crash;

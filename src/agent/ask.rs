@@ -32,7 +32,7 @@ const CUT_OFF: &str = "(The reply was cut off before it began.)";
 /// A reply while it is being read.
 struct Draft {
     message: ItemId,
-    /// Whether any of it was told.
+    /// Whether any of it came that must not come twice.
     is_heard: bool,
     text: String,
     calls: Vec<RequestedCall>,
@@ -154,6 +154,7 @@ impl Agent {
                         return Ok(Finish::Length);
                     }
                 }
+                ModelEvent::CallBegun => draft.is_heard = true,
                 ModelEvent::Call(call) => draft.calls.push(call),
                 ModelEvent::Meta(meta) => draft.meta = Some(meta),
                 ModelEvent::Usage(usage) => turn.scribe.spent(usage),

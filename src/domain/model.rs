@@ -62,6 +62,8 @@ pub enum ModelEvent {
     Text(String),
     /// A piece of what the model thinks before it speaks; never empty, and never part of the text.
     Reasoning(String),
+    /// The model has begun to write a call. There is nothing to tell yet, but the question must not be asked a second time.
+    CallBegun,
     /// A whole call. Sent only once the reply is known to be whole.
     Call(RequestedCall),
     /// What the provider wants back with this reply, opaque.

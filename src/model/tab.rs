@@ -35,6 +35,7 @@ impl Tab {
             | ModelEvent::Alive
             | ModelEvent::Text(_)
             | ModelEvent::Reasoning(_)
+            | ModelEvent::CallBegun
             | ModelEvent::Call(_)
             | ModelEvent::Meta(_)
             | ModelEvent::Finished(_) => None,

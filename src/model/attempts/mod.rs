@@ -215,11 +215,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_fails_after_its_first_word_is_never_asked_again() {
-        let broken = Ok(vec![Ok(ModelEvent::Text("he".into())), Err(ModelErrorKind::Upstream)]);
-        let (model, attempts) = attempts([broken, word("hello")]);
-        assert_eq!(ask(&attempts).await, Err(ModelErrorKind::Upstream));
-        assert_eq!(model.calls(), 1);
+    async fn what_fails_after_its_first_word_or_piece_of_a_call_is_never_asked_again() {
+        for first in [ModelEvent::Text("he".into()), ModelEvent::CallBegun] {
+            let broken = Ok(vec![Ok(first), Err(ModelErrorKind::StreamLost)]);
+            let (model, attempts) = attempts([broken, word("hello")]);
+            assert_eq!(ask(&attempts).await, Err(ModelErrorKind::StreamLost));
+            assert_eq!(model.calls(), 1);
+        }
     }
 
     #[tokio::test(start_paused = true)]

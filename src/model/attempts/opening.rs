@@ -94,6 +94,7 @@ const fn sight(event: &ModelEvent) -> Sight {
         ModelEvent::Alive | ModelEvent::Meta(_) | ModelEvent::Usage(_) => Sight::Nothing,
         ModelEvent::Text(_)
         | ModelEvent::Reasoning(_)
+        | ModelEvent::CallBegun
         | ModelEvent::Call(_)
         | ModelEvent::Replaced { .. }
         | ModelEvent::Finished(Finish::Length) => Sight::Something,

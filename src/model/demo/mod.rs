@@ -68,6 +68,7 @@ impl Model for Demo {
             ModelEvent::Replaced { .. }
             | ModelEvent::Alive
             | ModelEvent::Reasoning(_)
+            | ModelEvent::CallBegun
             | ModelEvent::Call(_)
             | ModelEvent::Meta(_)
             | ModelEvent::Finished(_) => {}

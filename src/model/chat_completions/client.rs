@@ -24,7 +24,15 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{answer::Answer, body::Body, decode::Decoder, endpoint::Endpoint, failure, lessons, request};
+use super::{
+    answer::Answer,
+    body::Body,
+    decode::Decoder,
+    endpoint::Endpoint,
+    failure,
+    lessons::{self, Lesson},
+    request,
+};
 use crate::{
     domain::{Meter, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest},
     model::{
@@ -46,8 +54,8 @@ pub(in crate::model) struct Client {
     http: reqwest::Client,
     first_token_timeout: Duration,
     idle_timeout: Duration,
-    /// The parameters that the model was seen not to take.
-    refused: Mutex<Vec<&'static str>>,
+    /// What was learned about the parameters that the model takes.
+    lessons: Mutex<Vec<Lesson>>,
     /// How many tokens the model takes: by the table, or as it said when it was sent too many. Where neither is known,
     /// the most there can be.
     window: Arc<AtomicUsize>,
@@ -84,7 +92,7 @@ impl Client {
             http,
             first_token_timeout: settings.first_token_timeout,
             idle_timeout: settings.idle_timeout,
-            refused: Mutex::default(),
+            lessons: Mutex::default(),
             window: Arc::new(AtomicUsize::new(settings.quirks.context_window.unwrap_or(usize::MAX))),
         })
     }
@@ -118,23 +126,25 @@ impl Client {
     }
 
     /// Sends a request and returns the body of its reply, or what went wrong instead. A parameter that the model
-    /// refuses is left out from then on, and the request sent once more.
+    /// refuses is replaced or left out from then on, and the request sent once more.
     async fn open(&self, body: Value, meter: &Meter) -> Result<Body, ModelError> {
         let deadline = Instant::now() + self.first_token_timeout;
-        let body = lessons::without(body, &self.with_refused(|refused| refused.clone()));
+        let known = self.with_lessons(|lessons| lessons.clone());
+        let body = lessons::applied(body, &known);
         let answer = match self.try_open(body.clone(), deadline, meter).await? {
             Ok(reading) => return Ok(reading),
             Err(answer) => answer,
         };
-        let learned = lessons::learn(answer.status(), &answer.text(), &body);
+        let learned = lessons::learn(answer.status(), &answer.text(), &body, &known);
         let error = answer.into_error();
         // Other refusals may repeat what the user or the model wrote.
         if learned.is_empty() || error.kind != ModelErrorKind::InvalidRequest {
             return Err(error);
         }
-        tracing::warn!(model.name = %self.model, parameters = learned.join(", "), "the model does not take these parameters");
-        self.with_refused(|refused| refused.extend(&learned));
-        self.try_open(lessons::without(body, &learned), deadline, meter).await?.map_err(Answer::into_error)
+        let parameters = learned.iter().map(Lesson::parameter).collect::<Vec<_>>().join(", ");
+        tracing::warn!(model.name = %self.model, parameters, "the model does not take these parameters so");
+        self.remember(&learned);
+        self.try_open(lessons::applied(body, &learned), deadline, meter).await?.map_err(Answer::into_error)
     }
 
     /// Sends a request: the body of its reply, or the answer that stands in its place and costs nothing.
@@ -155,8 +165,19 @@ impl Client {
         Ok(Err(Answer::read(response).await))
     }
 
-    fn with_refused<T>(&self, work: impl FnOnce(&mut Vec<&'static str>) -> T) -> T {
-        work(&mut self.refused.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Keeps what was learned, once: two requests may have learned the same at the same time.
+    fn remember(&self, learned: &[Lesson]) {
+        self.with_lessons(|lessons| {
+            for lesson in learned {
+                if !lessons.contains(lesson) {
+                    lessons.push(lesson.clone());
+                }
+            }
+        });
+    }
+
+    fn with_lessons<T>(&self, work: impl FnOnce(&mut Vec<Lesson>) -> T) -> T {
+        work(&mut self.lessons.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -7,8 +7,8 @@ use tokio::time::timeout;
 use super::{Agent, Stop, Turn, window, window::Room};
 use crate::domain::{
     CallId, Finish, Item, ItemId, MESSAGE_LIMIT, Meter, Model, ModelError, ModelErrorKind, ModelEvent,
-    ModelRequest, NoticeCode, ProviderMeta, Reply, RequestedCall, RunFailure, Scribe, Tool, ToolCall,
-    ToolChoice, cut_at, without_nul,
+    ModelIdentity, ModelRequest, NoticeCode, ProviderMeta, Reply, RequestedCall, RunFailure, Scribe, Tool,
+    ToolCall, ToolChoice, cut_at, without_nul,
 };
 
 /// The most calls that one reply may hold; what goes beyond is not made.
@@ -37,8 +37,8 @@ struct Draft {
     text: String,
     calls: Vec<RequestedCall>,
     meta: Option<Value>,
-    /// The provider that wrote it.
-    provider: String,
+    /// The model that writes it.
+    by: ModelIdentity,
 }
 
 impl Agent {
@@ -139,7 +139,7 @@ impl Agent {
             match next_event(&mut stream, self.limits.idle).await? {
                 ModelEvent::Replaced { by, notice } => {
                     turn.scribe.replaced(&by, notice);
-                    draft.provider = by.provider;
+                    draft.by = by;
                 }
                 ModelEvent::Reasoning(text) if self.limits.tells_reasoning => {
                     draft.is_heard = true;
@@ -207,14 +207,13 @@ struct Written {
 
 impl Draft {
     fn of(model: &dyn Model) -> Self {
-        let provider = model.identity().provider;
         Self {
             message: ItemId::new(),
             is_heard: false,
             text: String::new(),
             calls: Vec::new(),
             meta: None,
-            provider,
+            by: model.identity(),
         }
     }
 
@@ -230,7 +229,8 @@ impl Draft {
     fn into_reply(self, tools: &[Tool], finish: &Finish, with_tools: bool) -> Option<Written> {
         let incomplete = *finish == Finish::Length;
         let calls = if incomplete || !with_tools { Vec::new() } else { resolve(self.calls, tools) };
-        let provider_meta = self.meta.map(|data| ProviderMeta { provider: self.provider, data });
+        let ModelIdentity { provider, model } = self.by;
+        let provider_meta = self.meta.map(|data| ProviderMeta { provider, model: Some(model), data });
         let stand_in = match (self.text.is_empty() && calls.is_empty(), incomplete, with_tools) {
             (false, _, _) => None,
             (true, true, _) => Some(CUT_OFF),
@@ -312,7 +312,7 @@ mod tests {
             text: text.into(),
             calls,
             meta: None,
-            provider: String::new(),
+            by: ModelIdentity { provider: String::new(), model: String::new() },
         }
     }
 

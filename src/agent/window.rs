@@ -245,8 +245,11 @@ mod tests {
     fn what_a_provider_wants_back_counts() {
         let mut reply = Reply::of_text("hi");
         let without = tokens(&[Item::Assistant(reply.clone())]);
-        reply.provider_meta =
-            Some(crate::domain::ProviderMeta { provider: "x".into(), data: json!("m".repeat(298)) });
+        reply.provider_meta = Some(crate::domain::ProviderMeta {
+            provider: "x".into(),
+            model: None,
+            data: json!("m".repeat(298)),
+        });
         assert_eq!(tokens(&[Item::Assistant(reply)]), without + 100);
     }
 

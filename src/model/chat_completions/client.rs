@@ -31,6 +31,7 @@ use super::{
     endpoint::Endpoint,
     failure,
     lessons::{self, Lesson},
+    ours::Ours,
     request,
 };
 use crate::{
@@ -38,7 +39,7 @@ use crate::{
     model::{
         ModelSetupError, Provider, ProviderSettings,
         providers::{Price, Quirks},
-        tab::{Tab, priced},
+        tab::Tab,
     },
 };
 
@@ -200,7 +201,8 @@ impl Model for Client {
         if let Value::Object(fields) = &mut body {
             fields.extend(self.extra_body.clone());
         }
-        let (secrets, price, window) = (Arc::clone(&self.secrets), self.price, Arc::clone(&self.window));
+        let ours = Ours::of(request.tools, self.quirks.schema, &self.model, self.price);
+        let (secrets, window) = (Arc::clone(&self.secrets), Arc::clone(&self.window));
         let noted = move |error: ModelError| {
             window.fetch_min(error.context_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
             scrubbed(error, &secrets)
@@ -208,8 +210,7 @@ impl Model for Client {
         let reading =
             self.open(body, request.meter).await.map_err(|error| advised(noted(error), self.provider))?;
         let events = reading.into_stream().map(move |event| match event {
-            Ok(ModelEvent::Usage(usage)) => Ok(ModelEvent::Usage(priced(usage, price))),
-            Ok(event) => Ok(event),
+            Ok(event) => Ok(ours.event(event)),
             Err(error) => Err(noted(error)),
         });
         Ok(events.boxed())

@@ -43,7 +43,7 @@ fn meta(provider: &str) -> Option<ProviderMeta> {
         "custom" => json!({"reasoning_content": "Milk."}),
         _ => return None,
     };
-    Some(ProviderMeta { provider: provider.into(), data })
+    Some(ProviderMeta { provider: provider.into(), model: None, data })
 }
 
 /// The history before each of three turns.

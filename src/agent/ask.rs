@@ -4,11 +4,11 @@ use futures_util::{StreamExt, stream::BoxStream};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::{Agent, Stop, Turn, window, window::Room};
+use super::{Agent, Stop, Turn, asking::Asking, window, window::Room};
 use crate::domain::{
-    CallId, Finish, Item, ItemId, MESSAGE_LIMIT, Meter, Model, ModelError, ModelErrorKind, ModelEvent,
-    ModelIdentity, ModelRequest, NoticeCode, ProviderMeta, Reply, RequestedCall, RunFailure, Scribe, Tool,
-    ToolCall, ToolChoice, cut_at, without_nul,
+    CallId, Finish, Item, ItemId, MESSAGE_LIMIT, Model, ModelError, ModelErrorKind, ModelEvent,
+    ModelIdentity, ModelRequest, NoticeCode, ProviderMeta, Reply, RequestedCall, RunFailure, Tool, ToolCall,
+    ToolChoice, cut_at, without_nul,
 };
 
 /// The most calls that one reply may hold; what goes beyond is not made.
@@ -89,7 +89,8 @@ impl Agent {
         tools: &[Tool],
         draft: &mut Draft,
     ) -> Result<Finish, ModelError> {
-        let room = self.room(turn, tools);
+        let constant = window::constant_tokens(&self.instructions, tools);
+        let room = self.room(turn.model, constant);
         turn.make_room(room);
         let fitting = window::shown(turn.history.items(), room);
         let sent = window::tokens(&fitting);
@@ -98,7 +99,7 @@ impl Agent {
             outcome => return outcome,
         };
         // A model that refuses may have said how much it takes. If it did not, or took more by its own account, half is tried.
-        let known = self.room(turn, tools);
+        let known = self.room(turn.model, constant);
         let room = if known.is_less_than(sent) { known } else { Room::half_of(sent) };
         turn.make_room(room);
         let fitting = window::shown(turn.history.items(), room);
@@ -113,10 +114,6 @@ impl Agent {
         self.read(turn, &fitting, tools, draft).await
     }
 
-    fn room(&self, turn: &Turn<'_>, tools: &[Tool]) -> Room {
-        Room::beside(&self.instructions, tools, self.limits.history_tokens, turn.model.context_window())
-    }
-
     /// Reads the stream to its end. What was read so far stays in the draft, whatever happens.
     async fn read(
         &self,
@@ -125,58 +122,61 @@ impl Agent {
         tools: &[Tool],
         draft: &mut Draft,
     ) -> Result<Finish, ModelError> {
-        let unheard = Unheard { meter: Meter::default(), scribe: turn.scribe };
+        let asking = Asking::of(self, turn, tools, history);
         let request = ModelRequest {
             instructions: &self.instructions,
             history,
             tools,
             tool_choice: turn.tool_choice,
             conversation_id: turn.conversation_id,
-            meter: &unheard.meter,
+            meter: &asking.meter,
+            asker: &asking,
         };
         let mut stream = turn.model.stream(request).await?;
         loop {
-            match next_event(&mut stream, self.limits.idle).await? {
-                ModelEvent::Replaced { by, notice } => {
-                    turn.scribe.replaced(&by, notice);
-                    draft.by = by;
-                }
-                ModelEvent::Reasoning(text) if self.limits.tells_reasoning => {
-                    draft.is_heard = true;
-                    turn.scribe.reasoning(draft.message, &text);
-                }
-                ModelEvent::Alive | ModelEvent::Reasoning(_) => {}
-                ModelEvent::Text(text) => {
-                    let text = without_nul(text);
-                    let fits = draft.add(&text);
-                    turn.scribe.delta(draft.message, fits);
-                    if fits.len() < text.len() {
-                        return Ok(Finish::Length);
-                    }
-                }
-                ModelEvent::CallBegun => draft.is_heard = true,
-                ModelEvent::Call(call) => draft.calls.push(call),
-                ModelEvent::Meta(meta) => draft.meta = Some(meta),
-                ModelEvent::Usage(usage) => turn.scribe.spent(usage),
-                ModelEvent::Finished(finish) => return Ok(finish),
+            let event = next_event(&mut stream, self.limits.idle).await?;
+            if let Some(finish) = self.take_in(event, turn, &asking, draft) {
+                return Ok(finish);
             }
         }
     }
-}
 
-/// Counts what was spent on what nobody hears. It does so when the call is over, however that comes: by an end, a failure,
-/// or because nobody waits any more.
-struct Unheard<'a> {
-    meter: Meter,
-    scribe: &'a dyn Scribe,
-}
-
-impl Drop for Unheard<'_> {
-    fn drop(&mut self) {
-        let spent = self.meter.take();
-        if spent.model_calls > 0 {
-            self.scribe.spent(spent);
+    /// Takes in a piece of a reply, and tells what is for others to hear. Returns how the reply ends, if it does.
+    fn take_in(
+        &self,
+        event: ModelEvent,
+        turn: &Turn<'_>,
+        asking: &Asking<'_>,
+        draft: &mut Draft,
+    ) -> Option<Finish> {
+        match event {
+            ModelEvent::Replaced { by, notice } => {
+                turn.scribe.replaced(&by, notice);
+                draft.by = by;
+            }
+            ModelEvent::Reasoning(text) if self.limits.tells_reasoning => {
+                draft.is_heard = true;
+                turn.scribe.reasoning(draft.message, &text);
+            }
+            ModelEvent::Alive | ModelEvent::Reasoning(_) => {}
+            ModelEvent::Text(text) => {
+                let text = without_nul(text);
+                let fits = draft.add(&text);
+                turn.scribe.delta(draft.message, fits);
+                return (fits.len() < text.len()).then_some(Finish::Length);
+            }
+            ModelEvent::CallBegun => draft.is_heard = true,
+            ModelEvent::Call(call) => draft.calls.push(call),
+            ModelEvent::Meta(meta) => draft.meta = Some(meta),
+            ModelEvent::Usage(usage) => {
+                if !usage.estimated {
+                    self.calibration.learn(&draft.by, asking.sent(), usage.input_tokens);
+                }
+                turn.scribe.spent(usage);
+            }
+            ModelEvent::Finished(finish) => return Some(finish),
         }
+        None
     }
 }
 

@@ -30,7 +30,7 @@ pub use ids::{CallId, ConversationId, EventId, IdError, ItemId, RunId};
 pub use item::{Item, ProviderMeta, Recorded, Reply, Role, UserMessage};
 pub use meter::Meter;
 pub use model::{
-    Finish, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest, RequestedCall,
+    Asker, Finish, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest, RequestedCall,
     ToolChoice,
 };
 pub use models::{Models, NoSuchModel};

@@ -1,6 +1,6 @@
 //! The model, seen from the agent: one request in, a stream of events out.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{BoxError, ConversationId, Item, Meter, NoticeCode, RunFailure, Tool, Usage};
 
 /// Which model answers, as clients and the log see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModelIdentity {
     /// The provider, as in `LLM_PROVIDER`.
     pub provider: String,
@@ -18,7 +18,7 @@ pub struct ModelIdentity {
 }
 
 /// Everything that a model is told for one reply.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct ModelRequest<'a> {
     /// The constant instructions.
     pub instructions: &'a str,
@@ -32,6 +32,17 @@ pub struct ModelRequest<'a> {
     pub conversation_id: ConversationId,
     /// Where calls are counted that come to no reply.
     pub meter: &'a Meter,
+    /// Who asks.
+    pub asker: &'a dyn Asker,
+}
+
+/// Whoever asks, as far as a model has something to say or to ask before its reply begins.
+pub trait Asker: Send + Sync {
+    /// Hears that the question is asked again after so long a pause.
+    fn waits(&self, pause: Duration);
+
+    /// Returns as much of the history as fits a model that is asked in the place of the first one.
+    fn fitting(&self, model: &dyn Model) -> Cow<'_, [Item]>;
 }
 
 /// Whether a model may, must or must not call a tool.

@@ -133,6 +133,7 @@ impl Model for Attempts {
             match (self.next_pause(&failure, made), told) {
                 (Some(pause), told) => {
                     count(request.meter, told.unwrap_or_else(|unheard| unheard));
+                    request.asker.waits(pause);
                     sleep(pause).await;
                     made += 1;
                 }
@@ -181,7 +182,7 @@ mod tests {
         domain::{Finish, Meter, Usage},
         model::{
             Fallbacks,
-            fake::{Fake, ask, ask_on, nothing, word},
+            fake::{Alone, Fake, ask, ask_as, ask_on, nothing, word},
         },
     };
 
@@ -253,9 +254,11 @@ mod tests {
     async fn the_pause_that_the_provider_asks_for_is_kept() {
         let mut model = Fake::new("m", [Err(ModelErrorKind::RateLimited), word("hello")]);
         model.retry_after = Some(Duration::from_secs(7));
-        let begun = Instant::now();
-        ask(&Attempts::new(Arc::new(model), PATIENCE, RETRIES)).await.unwrap();
+        let (begun, asker) = (Instant::now(), Alone::default());
+        let attempts = Attempts::new(Arc::new(model), PATIENCE, RETRIES);
+        ask_as(&asker, &Meter::default(), &attempts).await.unwrap();
         assert_eq!(begun.elapsed(), Duration::from_secs(7));
+        assert_eq!(*asker.pauses.lock().unwrap(), [Duration::from_secs(7)], "whoever asks hears of it");
     }
 
     #[tokio::test(start_paused = true)]

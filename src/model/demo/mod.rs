@@ -170,6 +170,7 @@ mod tests {
     use crate::domain::{
         CallId, CallStatus, ConversationId, Meter, Reply, ToolCall, ToolSchema, Usage, UserMessage,
     };
+    use crate::model::fake::ALONE;
 
     use super::*;
 
@@ -197,6 +198,7 @@ mod tests {
             tool_choice: ToolChoice::Auto,
             conversation_id,
             meter: Box::leak(Box::default()),
+            asker: &ALONE,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::support::{
     migrations,
     process::Process,
     provider::{Answer, Provider},
-    stream::{Turn, data},
+    stream::{Turn, data, text},
 };
 
 on_both! { migrations();
@@ -29,6 +29,19 @@ on_both! { migrations();
             let (status, _, body) = problem(response).await;
             assert_eq!((status, &body["retry_after_seconds"]), (502, &told), "{asked}");
             assert_eq!(header, told.as_u64().map(|seconds| seconds.to_string()), "{asked}");
+        }
+    }
+
+    async fn a_pause_that_people_notice_is_told_once_and_a_short_one_is_not(place: Place) {
+        let provider = Provider::start().await;
+        let service = Process::start(&place, &[&provider.settings()[..], &[("LLM_RETRIES", "2")]].concat()).await;
+        for (pause, notices) in [("1100", vec!["model_retrying"]), ("10", vec![])] {
+            let busy = Answer::error(429, "{}").with("retry-after-ms", pause);
+            provider.then(busy.clone()).then(busy).then(Answer::text(["Hello"]));
+            let events = service.say("ada", "hi", None).await.rest().await;
+            let told = events.iter().filter(|event| event.name == "notice");
+            let codes: Vec<&str> = told.map(|event| event.data["code"].as_str().unwrap()).collect();
+            assert_eq!((text(&events).as_str(), codes), ("Hello", notices), "{pause} ms");
         }
     }
 

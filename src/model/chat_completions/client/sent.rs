@@ -14,7 +14,7 @@ use crate::{
         CallId, CallStatus, ConversationId, Item, Meter, Model, ModelRequest, ProviderMeta, Reply, Tool,
         ToolCall, ToolChoice, ToolResult, ToolSchema, UserMessage,
     },
-    model::{Provider, ProviderSettings, providers::quirks},
+    model::{Provider, ProviderSettings, fake::ALONE, providers::quirks},
 };
 
 fn user(text: &str) -> Item {
@@ -102,6 +102,7 @@ async fn sent(provider: Provider, model: &str, history: &[Item]) -> String {
         tool_choice: ToolChoice::Auto,
         conversation_id: "0190a5b4-7e3c-7cc0-a1b2-c3d4e5f60718".parse::<ConversationId>().unwrap(),
         meter: &Meter::default(),
+        asker: &ALONE,
     };
     drop(client.unwrap().stream(request).await.unwrap());
     fake.request().await.replace(&port, "PORT")

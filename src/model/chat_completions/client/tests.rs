@@ -8,7 +8,10 @@ use tokio::{
 };
 
 use super::*;
-use crate::domain::{ConversationId, Finish, Item, ToolChoice, UserMessage};
+use crate::{
+    domain::{ConversationId, Finish, Item, ToolChoice, UserMessage},
+    model::fake::ALONE,
+};
 
 pub(super) const HEAD: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
@@ -96,6 +99,7 @@ pub(super) async fn ask_on(
         tool_choice: ToolChoice::Auto,
         conversation_id: ConversationId::new(),
         meter,
+        asker: &ALONE,
     };
     client(url).stream(request).await
 }

@@ -4,7 +4,7 @@ mod strict;
 
 use crate::{
     domain::{CallStatus, ConversationId, Item, Meter, ProviderMeta, ToolSchema, UserMessage},
-    model::providers,
+    model::{fake::ALONE, providers},
 };
 
 use super::*;
@@ -59,8 +59,15 @@ fn body_of(
 ) -> Value {
     let conversation_id = "0190a5b4-7e3c-7cc0-a1b2-c3d4e5f60718".parse::<ConversationId>().unwrap();
     let meter = &Meter::default();
-    let request =
-        ModelRequest { instructions: "Be kind.", history, tools, tool_choice, conversation_id, meter };
+    let request = ModelRequest {
+        instructions: "Be kind.",
+        history,
+        tools,
+        tool_choice,
+        conversation_id,
+        meter,
+        asker: &ALONE,
+    };
     body(provider, model, providers::quirks::of(provider, model), &request)
 }
 
@@ -282,6 +289,7 @@ fn what_can_be_said_strictly_is_and_the_rest_is_said_as_ever() {
         tool_choice: ToolChoice::Auto,
         conversation_id: ConversationId::new(),
         meter: &Meter::default(),
+        asker: &ALONE,
     };
     let body = body(Provider::OpenAi, "gpt-6-luna", quirks, &request);
     let function = |place: usize, key: &str| body["tools"][place]["function"].get(key).cloned();

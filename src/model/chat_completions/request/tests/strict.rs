@@ -10,7 +10,7 @@ use crate::{
         CallId, CallStatus, ConversationId, Item, Meter, ModelRequest, ProviderMeta, Reply, Tool, ToolCall,
         ToolChoice, ToolResult, ToolSchema, UserMessage,
     },
-    model::{Provider, providers::quirks},
+    model::{Provider, fake::ALONE, providers::quirks},
 };
 
 /// The models that the rules of this file are about.
@@ -262,6 +262,7 @@ proptest! {
                 tool_choice: ToolChoice::Required,
                 conversation_id: ConversationId::new(),
                 meter: &Meter::default(),
+                asker: &ALONE,
             };
             let body = body(provider, model, quirks::of(provider, model), &request);
             prop_assert_eq!(refusal(provider, model, &body), Ok(()), "{:?} {}: {}", provider, model, body);

@@ -88,10 +88,21 @@ async fn played(cell: Cell) -> Played {
 fn chosen() -> Vec<Cell> {
     let wanted = std::env::var("MATRIX").unwrap_or_else(|_| "sample".into());
     match wanted.as_str() {
-        "all" => cells::all(),
+        "all" => {
+            for (point, fault, reason) in unplayed() {
+                eprintln!("--          {:45} {reason}", format!("{point}/{}", fault.name()));
+            }
+            cells::all()
+        }
         "sample" => cells::sample(&mut Random::seeded("MATRIX_SEED"), SAMPLE),
         name => cells::all().into_iter().filter(|cell| cell.to_string().contains(name)).collect(),
     }
+}
+
+/// Lists the cells that mean nothing, with the reason.
+fn unplayed() -> Vec<(&'static str, Fault, &'static str)> {
+    let all = POINTS.iter().flat_map(|point| FAULTS.map(|fault| (*point, fault)));
+    all.filter_map(|(point, fault)| Some((point, fault, meaningless(point, fault)?))).collect()
 }
 
 /// Soaks for `MATRIX_SOAK` seconds on each database, both at once.
@@ -113,8 +124,7 @@ async fn many_users_over_many_lives_lose_nothing() {
 #[test]
 fn every_cell_is_played_or_says_why_not() {
     let count = POINTS.len() * FAULTS.len();
-    let silent = POINTS.iter().flat_map(|point| FAULTS.iter().filter_map(|fault| meaningless(point, *fault)));
-    let (played, silent) = (cells::all(), silent.count());
+    let (played, silent) = (cells::all(), unplayed().len());
     let both: Vec<&Cell> = played.iter().filter(|cell| cell.recovery == Recovery::Resume).collect();
     assert_eq!(both.len(), 2 * (count - silent), "on both databases");
     assert_eq!(silent, 28, "each has its reason in `cells`");

@@ -160,7 +160,8 @@ async fn crowd(held: Held, stage: &Stage, client: &Client) {
             let reads =
                 (0..40).map(|_| http.get(format!("{base}/api/{USER}/conversations?limit=100")).send());
             for read in futures_util::future::join_all(reads).await {
-                assert_eq!(read.unwrap().status(), 200);
+                let status = read.unwrap().status();
+                assert!(status == 200 || status == 503, "{status}");
             }
         }
     };

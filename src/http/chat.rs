@@ -161,8 +161,8 @@ async fn json(
             let (run, conversation) = (run.id, run.conversation_id);
             Err(Problem::RunFailed { failure, run, conversation, retry_after_seconds })
         }
-        // The stream ended without an end: the service stops, or could not store it.
-        RunStatus::Running => Err(Problem::ShuttingDown),
+        // The stream ended without an end: the service stops, or could not store it. The turn was accepted all the same.
+        RunStatus::Running => Err(Problem::CutShort { run: run.id, conversation: run.conversation_id }),
         RunStatus::Completed | RunStatus::Cancelled | RunStatus::AwaitingApproval => {
             let items = app.store.items_of_run(user, run.id).await?;
             Ok(axum::Json(ChatOut::new(&run, items, notices)).into_response())

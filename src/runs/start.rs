@@ -122,8 +122,8 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
         recorder.notice(NoticeCode::DemoMode);
     }
     let NewTurn { principal, tool_choice, .. } = turn;
-    let (in_doubt, _place) = (Vec::new(), Some(place));
-    let job = Job { live, recorder, principal, model, tool_choice, in_doubt, _place };
+    let (in_doubt, place) = (Vec::new(), Some(place));
+    let job = Job { live, recorder, principal, model, tool_choice, in_doubt, place };
     inner.shutdown.spawn_run(drive(runs.clone(), job).instrument(span));
     Ok(Started { run, conversation, is_replay: false })
 }

@@ -105,7 +105,7 @@ on_both! { migrations();
     }
 }
 
-async fn saved_text(place: &Place, run: &str) -> Option<()> {
+pub(super) async fn saved_text(place: &Place, run: &str) -> Option<()> {
     let db = Db::open(&place.url, 2);
     let id: uuid::Uuid = run.parse().unwrap();
     let select = Query::select()

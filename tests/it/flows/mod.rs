@@ -21,5 +21,6 @@ mod start;
 mod stop;
 mod storage;
 mod store;
+mod terminal;
 mod tool_server;
 mod writes;

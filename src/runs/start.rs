@@ -180,6 +180,7 @@ impl Asked {
 
 fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
     let (user, run, owner) = (turn.principal.user.clone(), RunId::new(), inner.owner.clone());
+    let key = idempotency_key(inner, turn);
     let (place, text) = match &turn.prompt {
         Prompt::Begin(text) => (Place::New(ConversationId::new()), text),
         Prompt::Say(conversation, text) => (Place::In(*conversation), text),
@@ -191,10 +192,10 @@ fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
                 run,
                 model,
                 owner,
+                key,
             });
         }
     };
-    let key = idempotency_key(inner, turn);
     let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
     let message = UserMessage { text: text.clone(), context };
     Asked::Turn(Accept { user, conversation: place, message, run, model, owner, key })

@@ -124,7 +124,7 @@ impl Store {
 
 async fn accept(tx: &mut Tx<'_>, turn: &Accept, now: DateTime<Utc>) -> Result<Accepted, AcceptError> {
     if let Some(key) = &turn.key {
-        keys::claim(tx, turn, key, now).await?;
+        keys::claim(tx, &turn.user, turn.run, key, now).await?;
     }
     let (conversation, position) = take_place(tx, turn, now).await?;
     let run = NewRun { id: turn.run, user: &turn.user, model: &turn.model, owner: &turn.owner };

@@ -10,6 +10,7 @@ use super::{
     Store, StoreError,
     accept::{self, AcceptError, Accepted, NewRun, Refusal},
     context,
+    keys::{self, IdempotencyKey},
     schema::{Conversations, Items},
 };
 use crate::domain::{ConversationId, EventId, ItemId, ModelIdentity, Role, RunId, UserId};
@@ -29,6 +30,8 @@ pub struct Again {
     pub model: ModelIdentity,
     /// The process that runs it.
     pub owner: String,
+    /// The client's key, if it sent one.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl Store {
@@ -40,12 +43,16 @@ impl Store {
 }
 
 async fn accept(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<Accepted, AcceptError> {
+    if let Some(key) = &again.key {
+        keys::claim(tx, &again.user, again.run, key, now).await?;
+    }
     hold(tx, again, now).await?;
     let run = NewRun { id: again.run, user: &again.user, model: &again.model, owner: &again.owner };
     accept::start_run(tx, &run, again.conversation, now).await?;
     let Some((message, position)) = message(tx, again).await? else {
         return Err(Refusal::NoSuchMessage.into());
     };
+    keys::hand_over(tx, again.conversation, position, again.run).await?;
     let answer = Query::delete()
         .from_table(Items::Table)
         .and_where(Expr::col(Items::ConversationId).eq(again.conversation.uuid()))

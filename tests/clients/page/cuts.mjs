@@ -43,6 +43,31 @@ checkPage({ settings: SLOW }, "a reload in mid-answer finds the answer and bring
   assert.deepEqual(await page.tab.locator(".steps summary").allInnerTexts(), ["Used 2 tools"]);
 });
 
+checkPage({ settings: provider.settings }, "a notice stays where it was said, over a reload in mid-answer and one behind it", async ({ page }) => {
+  provider.then({ text: "Half a plan", finish: "length", afterMs: 1500 });
+  await page.open();
+  await page.send("plan my week");
+  await page.answers("Half a plan");
+  await page.tab.reload();
+  const notice = page.tab.locator(".notice.warning", { hasText: "The reply hit a length limit" });
+  await notice.waitFor();
+  await page.rest();
+  assert.equal(await notice.count(), 1);
+  provider.then("More of it.");
+  await page.ask("go on");
+  await page.tab.reload();
+  await page.answers("More of it.");
+  assert.equal(await notice.count(), 0, "the turn after it has none");
+  await page.tab.getByRole("button", { name: "New conversation" }).click();
+  provider.then({ text: "A short plan", finish: "length" });
+  await page.ask("plan my day");
+  await notice.waitFor();
+  await page.tab.reload();
+  await notice.waitFor();
+  const kinds = await page.tab.locator("#log > *").evaluateAll((nodes) => nodes.map((node) => node.classList[0]));
+  assert.deepEqual(kinds, ["question", "answer", "notice"]);
+});
+
 checkPage({ settings: SLOW }, "a service that is killed in mid-answer and starts again is found, and Retry answers", async ({ page, service }) => {
   page.expect(NOBODY_LISTENS);
   await page.open();

@@ -18,11 +18,11 @@ use crate::{
     agent::{Agent, Hands, Limits, instructions::instructions},
     auth::Auth,
     clock::Clock,
-    config::{self, AuthMode, Config, HangUp, Hosts, Origins},
+    config::{self, AuthMode, Config, HangUp, Hosts, Origins, Recovery},
     domain::Models,
     http::{self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, OnDisconnect, ToolHealth},
     policy::AllowAll,
-    runs::{RunSettings, Runs},
+    runs::{Recovered, RunSettings, Runs},
     shutdown::Shutdown,
     store::Store,
     tools::{Hub, ServerCommand, ServerSettings, ToolServer},
@@ -65,14 +65,13 @@ impl Service {
         let store = Store::new(db, clock.clone());
         let tools = Arc::new(Hub::new(vec![ToolServer::start(task_server(config), &shutdown)]));
         let runs = runs(config, models, Arc::clone(&tools), &store, clock.clone(), &shutdown);
-        let left = runs.recover().await.context("runs of an earlier process could not be ended")?;
-        if left > 0 {
-            tracing::warn!(runs = left, "runs of an earlier process were ended as interrupted");
-        }
+        let recovered = runs.recover().await.context("runs of an earlier process could not be settled")?;
+        log_recovered(&recovered);
         runs.keep_order();
         for server in tools.servers() {
             server.settled().await;
         }
+        runs.go_on(recovered.taken_up);
         let auth = Auth::start(&config.auth.mode, clock.clone()).await?;
         shutdown.spawn(keep_keys_fresh(auth.clone(), shutdown.clone()));
         let app = app(config, auth, clock, runs, &store, &tools, &shutdown);
@@ -151,6 +150,15 @@ fn task_server(config: &Config) -> ServerSettings {
     }
 }
 
+fn log_recovered(recovered: &Recovered) {
+    if recovered.ended > 0 {
+        tracing::warn!(runs = recovered.ended, "runs of an earlier process were ended");
+    }
+    if recovered.taken_up.count() > 0 {
+        tracing::info!(runs = recovered.taken_up.count(), "runs of an earlier process go on");
+    }
+}
+
 fn runs(
     config: &Config,
     models: Models,
@@ -173,6 +181,10 @@ fn runs(
         timeout: config.run.timeout,
         live_log: config.run.live_log,
         idempotency: config.run.idempotency,
+        attempts: match config.run.recovery {
+            Recovery::Resume => config.run.max_attempts,
+            Recovery::Interrupt => 1,
+        },
     };
     Runs::new(agent, models, store.clone(), clock, shutdown.clone(), settings)
 }

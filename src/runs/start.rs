@@ -2,21 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tracing::Instrument;
 
 use super::{
     Inner, Runs,
-    recorder::Recorder,
+    drive::{Job, drive},
+    recorder::{Beginning, Recorder},
     turn::{NewTurn, Prompt},
 };
 use crate::{
     agent::instructions,
     domain::{
-        ConversationId, Event, Model, ModelIdentity, NoSuchModel, NoticeCode, RunId, Scribe, UserId,
-        UserMessage,
+        ConversationId, Event, EventId, ItemId, Model, ModelIdentity, NoSuchModel, NoticeCode, RunId, Scribe,
+        Usage, UserId, UserMessage,
     },
-    store::{Accept, AcceptError, Accepted, Again, Hold, IdempotencyKey, Place, Refusal, StoreError},
+    store::{Accept, AcceptError, Accepted, Again, Hold, IdempotencyKey, NewRun, Place, Refusal, StoreError},
 };
 
 /// A run that was started, now or by an earlier request with the same key.
@@ -93,6 +94,7 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     };
     let asked = asked(inner, &turn, model.identity());
     let ((run, conversation), identity) = (asked.place(), model.identity());
+    let first_message = asked.run().first_message;
     let live = inner.shelf.open(run, user.clone(), conversation, turn.cancel.clone());
     let accepted = match inner.accept(&user, asked).await {
         Ok(accepted) => accepted,
@@ -108,12 +110,16 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let hold = Hold { run, user, conversation, attempt: 1 };
     let created = created(run, accepted, &identity);
     let is_demo = identity.provider == "demo";
-    let recorder = Recorder::new(inner.store.clone(), inner.clock.clone(), hold, Arc::clone(&live), identity);
+    let first = beginning(first_message, inner.clock.now());
+    let recorder =
+        Recorder::new(inner.store.clone(), inner.clock.clone(), hold, Arc::clone(&live), identity, first);
     recorder.tell(created);
     if is_demo {
         recorder.notice(NoticeCode::DemoMode);
     }
-    inner.shutdown.spawn_run(super::drive::drive(runs.clone(), live, recorder, turn, model).instrument(span));
+    let NewTurn { principal, tool_choice, .. } = turn;
+    let job = Job { live, recorder, principal, model, tool_choice, in_doubt: Vec::new() };
+    inner.shutdown.spawn_run(drive(runs.clone(), job).instrument(span));
     Ok(Started { run, conversation, is_replay: false })
 }
 
@@ -170,35 +176,54 @@ enum Asked {
 }
 
 impl Asked {
-    const fn place(&self) -> (RunId, ConversationId) {
+    const fn run(&self) -> &NewRun {
         match self {
-            Self::Turn(turn) => (turn.run, turn.conversation.conversation()),
-            Self::Again(again) => (again.run, again.conversation),
+            Self::Turn(turn) => &turn.run,
+            Self::Again(again) => &again.run,
         }
+    }
+
+    const fn place(&self) -> (RunId, ConversationId) {
+        let conversation = match self {
+            Self::Turn(turn) => turn.conversation.conversation(),
+            Self::Again(again) => again.conversation,
+        };
+        (self.run().id, conversation)
+    }
+}
+
+/// Says where a run begins that was just accepted: its acceptance is stored under its first event.
+fn beginning(message: ItemId, now: DateTime<Utc>) -> Beginning {
+    let next = EventId::first_of(1);
+    Beginning {
+        next,
+        last_stored: next,
+        message,
+        asked_by: message,
+        usage: Usage::default(),
+        started_at: now,
     }
 }
 
 fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
-    let (user, run, owner) = (turn.principal.user.clone(), RunId::new(), inner.owner.clone());
-    let key = idempotency_key(inner, turn);
+    let (user, key) = (turn.principal.user.clone(), idempotency_key(inner, turn));
+    let run = NewRun {
+        id: RunId::new(),
+        first_message: ItemId::new(),
+        model,
+        tool_choice: turn.tool_choice,
+        owner: inner.owner.clone(),
+    };
     let (place, text) = match &turn.prompt {
         Prompt::Begin(text) => (Place::New(ConversationId::new()), text),
         Prompt::Say(conversation, text) => (Place::In(*conversation), text),
         Prompt::Again(conversation, after) => {
-            return Asked::Again(Again {
-                user,
-                conversation: *conversation,
-                after: *after,
-                run,
-                model,
-                owner,
-                key,
-            });
+            return Asked::Again(Again { user, conversation: *conversation, after: *after, run, key });
         }
     };
     let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
     let message = UserMessage { text: text.clone(), context };
-    Asked::Turn(Accept { user, conversation: place, message, run, model, owner, key })
+    Asked::Turn(Accept { user, conversation: place, message, run, key })
 }
 
 fn idempotency_key(inner: &Inner, turn: &NewTurn) -> Option<IdempotencyKey> {

@@ -7,13 +7,13 @@ use sea_query::{Expr, ExprTrait, Order, Query};
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError,
-    accept::{self, AcceptError, Accepted, NewRun, Refusal},
-    context,
+    NewRun, Store, StoreError,
+    accept::{AcceptError, Accepted, Refusal},
+    begin, context,
     keys::{self, IdempotencyKey},
     schema::{Conversations, Items},
 };
-use crate::domain::{ConversationId, EventId, ItemId, ModelIdentity, Role, RunId, UserId};
+use crate::domain::{ConversationId, EventId, ItemId, Role, UserId};
 
 /// A wish for another answer.
 #[derive(Clone, Debug)]
@@ -24,12 +24,8 @@ pub struct Again {
     pub conversation: ConversationId,
     /// The message that is answered anew, or an item that follows it; none means the last message.
     pub after: Option<ItemId>,
-    /// The run's id, made by the caller so that it can listen before anything is said.
-    pub run: RunId,
-    /// The model that will be asked.
-    pub model: ModelIdentity,
-    /// The process that runs it.
-    pub owner: String,
+    /// The run that answers it.
+    pub run: NewRun,
     /// The client's key, if it sent one.
     pub key: Option<IdempotencyKey>,
 }
@@ -44,15 +40,14 @@ impl Store {
 
 async fn accept(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<Accepted, AcceptError> {
     if let Some(key) = &again.key {
-        keys::claim(tx, &again.user, again.run, key, now).await?;
+        keys::claim(tx, &again.user, again.run.id, key, now).await?;
     }
     hold(tx, again, now).await?;
-    let run = NewRun { id: again.run, user: &again.user, model: &again.model, owner: &again.owner };
-    accept::start_run(tx, &run, again.conversation, now).await?;
+    begin::begin(tx, &again.run, &again.user, again.conversation, now).await?;
     let Some((message, position)) = message(tx, again).await? else {
         return Err(Refusal::NoSuchMessage.into());
     };
-    keys::hand_over(tx, again.conversation, position, again.run).await?;
+    keys::hand_over(tx, again.conversation, position, again.run.id).await?;
     let answer = Query::delete()
         .from_table(Items::Table)
         .and_where(Expr::col(Items::ConversationId).eq(again.conversation.uuid()))
@@ -63,7 +58,7 @@ async fn accept(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<Ac
     // The message belongs to the run that answers it.
     let moved = Query::update()
         .table(Items::Table)
-        .value(Items::RunId, again.run.uuid())
+        .value(Items::RunId, again.run.id.uuid())
         .value(Items::EventId, EventId::first_of(1).get())
         .and_where(Expr::col(Items::Id).eq(message))
         .to_owned();

@@ -68,7 +68,24 @@ checkPage({ settings: provider.settings }, "a notice stays where it was said, ov
   assert.deepEqual(kinds, ["question", "answer", "notice"]);
 });
 
-checkPage({ settings: SLOW }, "a service that is killed in mid-answer and starts again is found, and Retry answers", async ({ page, service }) => {
+checkPage({ settings: SLOW }, "a service that is killed in mid-answer and starts again is found, and the answer begins anew", async ({ page, service }) => {
+  page.expect(NOBODY_LISTENS);
+  await page.open();
+  await page.send("hello");
+  await page.tab.locator(".prose", { hasText: /\w+ \w+ / }).waitFor();
+  await service.kill();
+  await page.tab.getByText("The connection was lost. Trying again…").waitFor();
+  await service.start();
+  await page.rest();
+  const [{ id }] = await service.rows("/conversations");
+  const stored = await service.rows(`/conversations/${id}/messages`);
+  assert.deepEqual(await page.said(), stored.map((message) => message.content));
+  assert.deepEqual([stored.length, await page.tab.getByRole("alert").count()], [2, 0]);
+});
+
+const INTERRUPT = { ...SLOW, RUN_RECOVERY: "interrupt" };
+
+checkPage({ settings: INTERRUPT }, "an answer that does not go on after a restart is said to be interrupted, and Retry answers", async ({ page, service }) => {
   page.expect(NOBODY_LISTENS);
   await page.open();
   await page.send("hello");

@@ -15,6 +15,7 @@ mod provider;
 mod provider_failures;
 mod readers;
 mod readme;
+mod recovery;
 mod rounds;
 mod secrets;
 mod start;

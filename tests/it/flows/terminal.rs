@@ -2,16 +2,16 @@
 
 mod trouble;
 
-use parlor_db::on_both;
+use parlor_db::{on_both, testing::Place};
 use serde_json::json;
 
-use super::crash::saved_text;
 use crate::support::{
     eventually, migrations,
     process::Process,
     provider::{Act, Answer, Provider, call, finish, said},
+    rows::is_set,
     script::Gate,
-    terminal::Terminal,
+    terminal::{Shown, Terminal},
 };
 
 const DEMO: &str = "· No model is configured: the built-in demo answers.";
@@ -21,6 +21,23 @@ async fn under_way(service: &Process) -> (String, String) {
     let conversation = service.read("/api/ada/conversations").await["data"][0].clone();
     let text = |name: &str| conversation[name].as_str().unwrap().to_owned();
     (text("id"), text("active_run_id"))
+}
+
+/// Kills the service once it has saved what the client shows, and starts another one at its port.
+async fn killed_and_replaced(
+    mut client: Terminal,
+    service: Process,
+    place: &Place,
+    settings: &[(&str, &str)],
+) -> (Process, Shown) {
+    client.says("Once upon").await;
+    let (_, run) = under_way(&service).await;
+    eventually("the text is saved", || is_set(place, &run, "partial_text")).await;
+    let port = service.base.rsplit(':').next().unwrap().to_owned();
+    service.kill().await;
+    client.notes("trying again\n").await;
+    let service = Process::start(place, &[settings, &[("PORT", &port)]].concat()).await;
+    (service, client.ended().await)
 }
 
 on_both! { migrations();
@@ -89,25 +106,29 @@ on_both! { migrations();
         assert!(shown.notes.starts_with(&format!("· conversation {id}\n{stopping}")), "{shown:?}");
     }
 
-    async fn a_service_that_is_killed_in_mid_answer_is_waited_for_and_the_end_is_told(place: Place) {
+    async fn a_service_that_is_killed_in_mid_answer_is_waited_for_and_its_answer_begins_anew(place: Place) {
         let provider = Provider::start().await;
         let service = Process::start(&place, &provider.settings()).await;
-        provider.otherwise(Answer::acts([Act::Send(said("Once upon")), Act::Hang]));
-        let mut client = Terminal::start(&service.base, &["tell me a story"]);
-        client.says("Once upon").await;
-        let (_, run) = under_way(&service).await;
-        eventually("the text is saved", || async { saved_text(&place, &run).await }).await;
-        let port = service.base.rsplit(':').next().unwrap().to_owned();
-        service.kill().await;
-        client.notes("trying again\n").await;
-        let service = Process::start(&place, &[&provider.settings()[..], &[("PORT", &port)]].concat()).await;
-        let shown = client.ended().await;
+        provider.then(Answer::acts([Act::Send(said("Once upon")), Act::Hang])).then(Answer::text(["It was ", "once."]));
+        let client = Terminal::start(&service.base, &["tell me a story"]);
+        let (service, shown) = killed_and_replaced(client, service, &place, &provider.settings()).await;
+        let words = "Once upon\n[withdrawn: what stands above does not count]\nIt was once.\n";
+        assert_eq!((shown.code, shown.words.as_str()), (Some(0), words), "{shown:?}");
+        let id = service.read("/api/ada/conversations").await["data"][0]["id"].as_str().unwrap().to_owned();
+        let messages = service.read(&format!("/api/ada/conversations/{id}/messages")).await;
+        let texts: Vec<_> = messages["data"].as_array().unwrap().iter().map(|one| one["content"].clone()).collect();
+        assert_eq!(texts, ["tell me a story", "It was once."], "the message was sent once");
+    }
+
+    async fn an_answer_that_does_not_go_on_after_a_restart_is_said_to_be_interrupted(place: Place) {
+        let provider = Provider::start().await;
+        let settings = [&provider.settings()[..], &[("RUN_RECOVERY", "interrupt")]].concat();
+        let service = Process::start(&place, &settings).await;
+        provider.then(Answer::acts([Act::Send(said("Once upon")), Act::Hang]));
+        let client = Terminal::start(&service.base, &["tell me a story"]);
+        let (_service, shown) = killed_and_replaced(client, service, &place, &settings).await;
         assert_eq!((shown.code, shown.words.as_str()), (Some(1), "Once upon\n"), "{shown:?}");
-        let error = service.read(&format!("/api/ada/runs/{run}")).await["error"].clone();
-        assert_eq!(error["code"], "interrupted");
-        let failed = format!("· failed: {}\n", error["message"].as_str().unwrap());
-        assert!(shown.notes.ends_with(&failed), "{shown:?}");
-        assert_eq!(provider.requests().len(), 1, "the message was sent once");
+        assert!(shown.notes.ends_with("· failed: The answer was interrupted. Please try again.\n"), "{shown:?}");
     }
 
     async fn what_models_and_tools_say_cannot_command_the_terminal(place: Place) {

@@ -232,10 +232,11 @@ fn failure(call: &ToolCall, error: &ToolError) -> ToolResult {
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
     use serde_json::{Map, json};
 
     use super::*;
-    use crate::domain::{CallId, ToolSchema};
+    use crate::domain::{CallId, ToolSchema, UserId};
 
     fn tool() -> Tool {
         let schema = json!({
@@ -277,6 +278,64 @@ mod tests {
         assert!(check(&[tool()], &call(&json!({"title": "a\0b"}))).unwrap_err().contains("NUL"));
         let unparsed = ToolCall { unparsed: Some("{".into()), ..call(&json!({})) };
         assert!(check(&[tool()], &unparsed).unwrap_err().contains("not a JSON object"));
+    }
+
+    /// A server with one tool that answers every call in one way.
+    struct Host {
+        tool: Tool,
+        answer: fn() -> Result<ToolOutput, ToolError>,
+    }
+
+    #[async_trait]
+    impl ToolHost for Host {
+        async fn list(&self, _principal: &Principal) -> Arc<[Tool]> {
+            [self.tool.clone()].into()
+        }
+
+        fn is_degraded(&self) -> bool {
+            false
+        }
+
+        async fn call(&self, _principal: &Principal, _call: &ToolCall) -> Result<ToolOutput, ToolError> {
+            (self.answer)()
+        }
+    }
+
+    struct Open;
+
+    #[async_trait]
+    impl Gate for Open {
+        async fn check(&self, _principal: &Principal, _tool: &Tool, _call: &ToolCall) -> Verdict {
+            Verdict::Allow
+        }
+    }
+
+    fn done() -> Result<ToolOutput, ToolError> {
+        Ok(ToolOutput { is_error: false, text: "Done".into(), structured: None })
+    }
+
+    async fn status_in_doubt(tool: Tool, answer: fn() -> Result<ToolOutput, ToolError>) -> CallStatus {
+        let hands = Hands::new(Arc::new(Host { tool, answer }), Arc::new(Open));
+        let principal = Principal { user: UserId::parse("ada").unwrap(), expires_at: None };
+        let (call, cancel) = (call(&json!({"title": "milk"})), CancellationToken::new());
+        hands.call(&principal, &call, Past::InDoubt, &cancel).await.unwrap().status
+    }
+
+    #[tokio::test]
+    async fn a_call_in_doubt_is_made_again_only_where_that_has_no_second_effect() {
+        assert_eq!(status_in_doubt(tool(), done).await, CallStatus::Ok);
+        let harmless = Tool { is_keyed: false, is_read_only: true, ..tool() };
+        assert_eq!(status_in_doubt(harmless, done).await, CallStatus::Ok);
+        let unkeyed = Tool { is_keyed: false, ..tool() };
+        assert_eq!(status_in_doubt(unkeyed, done).await, CallStatus::Unknown);
+    }
+
+    #[tokio::test]
+    async fn a_call_in_doubt_stays_in_doubt_when_its_server_is_down() {
+        let down = || Err(ToolError::Unavailable { server: "tasks".into() });
+        assert_eq!(status_in_doubt(tool(), down).await, CallStatus::Unknown);
+        let gone = Tool { name: "another".into(), ..tool() };
+        assert_eq!(status_in_doubt(gone, done).await, CallStatus::Unknown);
     }
 
     #[test]

@@ -20,7 +20,9 @@ use crate::{
     clock::Clock,
     config::{self, AuthMode, Config, HangUp, Hosts, Origins, Recovery},
     domain::Models,
-    http::{self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, OnDisconnect, ToolHealth},
+    http::{
+        self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, OnDisconnect, Seats, ToolHealth,
+    },
     policy::AllowAll,
     runs::{Recovered, RunSettings, Runs},
     shutdown::Shutdown,
@@ -36,6 +38,9 @@ const INTERRUPT_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long connections and the tool server may take to end.
 const END_LIMIT: Duration = Duration::from_secs(8);
+
+/// How many connections there may be beside those that listen to a run: for health, lists and the page.
+const SPARE_CONNECTIONS: usize = 1024;
 
 /// The name of the task server, for tools, logs and health.
 const TASK_SERVER: &str = "tasks";
@@ -75,7 +80,8 @@ impl Service {
         let auth = Auth::start(&config.auth.mode, clock.clone()).await?;
         shutdown.spawn(keep_keys_fresh(auth.clone(), shutdown.clone()));
         let app = app(config, auth, clock, runs, &store, &tools, &shutdown);
-        shutdown.spawn(http::serve(listener, http::router(app), shutdown.clone()));
+        let connections = config.http.max_streams.saturating_add(SPARE_CONNECTIONS);
+        shutdown.spawn(http::serve(listener, http::router(app), shutdown.clone(), connections));
         Ok(Self { address, shutdown, tools, store, grace: config.run.shutdown_grace, _lock: lock })
     }
 
@@ -185,6 +191,7 @@ fn runs(
             Recovery::Resume => config.run.max_attempts,
             Recovery::Interrupt => 1,
         },
+        most: config.run.most_active,
     };
     Runs::new(agent, models, store.clone(), clock, shutdown.clone(), settings)
 }
@@ -225,6 +232,7 @@ fn app(
             HangUp::Cancel => OnDisconnect::Cancel,
             HangUp::Continue => OnDisconnect::Continue,
         },
+        seats: Seats::new(config.http.max_streams),
         max_body_bytes: config.http.max_body_bytes,
     })
 }

@@ -17,6 +17,8 @@ pub struct Run {
     pub recovery: Recovery,
     /// How often a run is attempted at most.
     pub max_attempts: i32,
+    /// How many runs may be under way at once.
+    pub most_active: usize,
     /// How long a stop waits for what is under way; zero: not at all.
     pub shutdown_grace: Duration,
 }
@@ -30,6 +32,7 @@ impl Run {
             idempotency: Duration::from_secs(u64::from(hours) * 60 * 60),
             recovery: reader.parsed("RUN_RECOVERY", Recovery::Resume, "resume or interrupt", Recovery::parse),
             max_attempts: reader.number("RUN_MAX_ATTEMPTS", 3, 1..=100),
+            most_active: reader.number("MAX_ACTIVE_RUNS", 2_000, 1..=1_000_000),
             shutdown_grace: reader.seconds_or_zero("SHUTDOWN_GRACE", 25),
         }
     }

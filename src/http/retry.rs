@@ -87,8 +87,9 @@ pub(super) async fn retry(
         key,
         cancel: CancellationToken::new(),
     };
+    let seat = app.seats.take()?;
     let started = app.runs.start(turn).await?;
-    chat::tell(&app, &principal, started, manner).await
+    chat::tell(&app, &principal, started, manner, seat).await
 }
 
 impl RetryIn {

@@ -3,7 +3,10 @@
 use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{MissedTickBehavior, interval, timeout},
+};
 
 use super::{
     Inner, Runs,
@@ -34,6 +37,8 @@ pub(super) struct Job {
     pub(super) tool_choice: ToolChoice,
     /// Open calls that an earlier attempt began.
     pub(super) in_doubt: Vec<CallId>,
+    /// The place that it takes among those under way. One that goes on after a restart goes on without, if there is none.
+    pub(super) _place: Option<OwnedSemaphorePermit>,
 }
 
 /// Drives a run and ends it, or sets it aside when the process stops. Whatever way out of here leaves it open, somebody

@@ -22,6 +22,7 @@ pub use recovery::Recovered;
 pub use resume::TakenUp;
 pub use start::{StartError, Started};
 pub use task_call::{TaskCall, TaskCallError};
+use tokio::sync::Semaphore;
 pub use turn::{NewTurn, Prompt};
 
 use crate::{
@@ -50,6 +51,8 @@ pub struct RunSettings {
     pub idempotency: Duration,
     /// How often a run is attempted at most; 1 means that one that was cut short is not taken up again.
     pub attempts: i32,
+    /// How many runs may be under way at once; the next one is refused.
+    pub most: usize,
 }
 
 impl RunSettings {
@@ -66,6 +69,8 @@ struct Inner {
     clock: Clock,
     shutdown: Shutdown,
     shelf: Shelf,
+    /// Places for runs under way.
+    places: Arc<Semaphore>,
     settings: RunSettings,
     /// This process, as runs name their owner.
     owner: String,
@@ -83,7 +88,8 @@ impl Runs {
     ) -> Self {
         let owner = uuid::Uuid::now_v7().to_string();
         let shelf = Shelf::new(settings.live_log);
-        Self(Arc::new(Inner { agent, models, store, clock, shutdown, shelf, settings, owner }))
+        let places = Arc::new(Semaphore::new(settings.most));
+        Self(Arc::new(Inner { agent, models, store, clock, shutdown, shelf, places, settings, owner }))
     }
 
     /// Returns the models that turns are made with.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{RunSettings, Runs, drive::Job, ending::log_stored, resume::TakenUp};
@@ -21,7 +21,8 @@ const REAP_EVERY: Duration = Duration::from_secs(5);
 /// How often idempotency keys that are too old are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
-/// How long after it was accepted a run is still taken up again. Who asked longer ago has gone on without the answer.
+/// How long after it was accepted a run is still taken up again, or for as long as it may take if that is more. Who
+/// asked longer ago has gone on without the answer.
 const TOO_LATE: TimeDelta = TimeDelta::hours(1);
 
 /// What recovery came to.
@@ -55,7 +56,8 @@ impl Runs {
             let Some(last) = open.last() else { return Ok(recovered) };
             after = Some(last.id);
             for run in open {
-                match fate(&run, self.0.clock.now(), &self.0.settings) {
+                let age = self.0.clock.now() - run.created_at;
+                match fate(run.is_cancelled, run.attempt, age, &self.0.settings) {
                     Fate::GoOn => recovered.taken_up.0.extend(self.taken_up(run).await?),
                     Fate::Cancel => {
                         recovered.ended += usize::from(self.end(run, RunStatus::Cancelled).await?);
@@ -157,10 +159,11 @@ fn log_stuck(error: &StoreError, run: RunId) {
 }
 
 /// Decides what becomes of a run that an earlier process left.
-fn fate(run: &OpenRun, now: DateTime<Utc>, settings: &RunSettings) -> Fate {
-    if run.is_cancelled {
+fn fate(is_cancelled: bool, attempt: i32, age: TimeDelta, settings: &RunSettings) -> Fate {
+    let too_late = TimeDelta::from_std(settings.timeout).unwrap_or(TimeDelta::MAX).max(TOO_LATE);
+    if is_cancelled {
         Fate::Cancel
-    } else if settings.may_go_on_after(run.attempt) && now - run.created_at <= TOO_LATE {
+    } else if settings.may_go_on_after(attempt) && age <= too_late {
         Fate::GoOn
     } else {
         Fate::Interrupt
@@ -183,5 +186,45 @@ fn ending(run: OpenRun, status: RunStatus) -> Ending {
         context_start: None,
         usage: run.usage,
         first_delta_at: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(attempts: i32) -> RunSettings {
+        let (timeout, live_log, idempotency) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        RunSettings { timeout, live_log, idempotency, attempts, most: 1 }
+    }
+
+    #[test]
+    fn a_run_goes_on_until_it_was_attempted_often_enough() {
+        let now = TimeDelta::zero();
+        assert_eq!(fate(false, 2, now, &settings(3)), Fate::GoOn);
+        assert_eq!(fate(false, 3, now, &settings(3)), Fate::Interrupt);
+        assert_eq!(fate(false, 1, now, &settings(1)), Fate::Interrupt, "one attempt: none is taken up again");
+    }
+
+    #[test]
+    fn nobody_gets_tomorrow_what_they_asked_for_today() {
+        assert_eq!(fate(false, 1, TOO_LATE, &settings(3)), Fate::GoOn);
+        assert_eq!(fate(false, 1, TOO_LATE + TimeDelta::seconds(1), &settings(3)), Fate::Interrupt);
+        assert_eq!(
+            fate(false, 1, TimeDelta::seconds(-5), &settings(3)),
+            Fate::GoOn,
+            "a clock that was set back"
+        );
+        let patient = RunSettings { timeout: Duration::from_secs(7_200), ..settings(3) };
+        assert_eq!(
+            fate(false, 1, TimeDelta::seconds(7_200), &patient),
+            Fate::GoOn,
+            "it may still be at work"
+        );
+    }
+
+    #[test]
+    fn a_run_whose_user_wanted_no_more_ends_as_that_whatever_else() {
+        assert_eq!(fate(true, 9, TOO_LATE * 2, &settings(1)), Fate::Cancel);
     }
 }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 use super::{
@@ -46,6 +47,9 @@ pub enum StartError {
         /// When to come back.
         retry_after: Duration,
     },
+    /// As many runs are under way as there may be.
+    #[error("too many runs are under way")]
+    Overloaded,
     /// The user has no such conversation.
     #[error("no such conversation")]
     NoSuchConversation,
@@ -82,8 +86,8 @@ impl Runs {
 async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let inner = &runs.0;
     let user = turn.principal.user.clone();
-    let model = match inner.model_for(&turn) {
-        Ok(model) => model,
+    let (model, place) = match inner.admit(&turn) {
+        Ok(admitted) => admitted,
         // A turn that was accepted before is told all the same.
         Err(refusal) => {
             return inner
@@ -118,23 +122,25 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
         recorder.notice(NoticeCode::DemoMode);
     }
     let NewTurn { principal, tool_choice, .. } = turn;
-    let job = Job { live, recorder, principal, model, tool_choice, in_doubt: Vec::new() };
+    let (in_doubt, _place) = (Vec::new(), Some(place));
+    let job = Job { live, recorder, principal, model, tool_choice, in_doubt, _place };
     inner.shutdown.spawn_run(drive(runs.clone(), job).instrument(span));
     Ok(Started { run, conversation, is_replay: false })
 }
 
 impl Inner {
-    /// Finds the model for a new turn, or says why none may begin.
-    fn model_for(&self, turn: &NewTurn) -> Result<Arc<dyn Model>, StartError> {
+    /// Finds the model and a place for a new turn, or says why none may begin.
+    fn admit(&self, turn: &NewTurn) -> Result<(Arc<dyn Model>, OwnedSemaphorePermit), StartError> {
         let model = self.models.find(turn.provider.as_deref(), turn.model.as_deref());
         let model = model.map_err(StartError::NoSuchModel)?;
         if self.shutdown.is_draining() {
             return Err(StartError::ShuttingDown);
         }
-        match model.closed_for() {
-            Some(retry_after) => Err(StartError::ModelUnavailable { retry_after }),
-            None => Ok(Arc::clone(model)),
+        if let Some(retry_after) = model.closed_for() {
+            return Err(StartError::ModelUnavailable { retry_after });
         }
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        Ok((Arc::clone(model), place.map_err(|_full| StartError::Overloaded)?))
     }
 
     /// Accepts a turn. If the answer to the commit is lost, looks whether it was stored all the same.

@@ -5,6 +5,7 @@ mod clients_doc;
 mod context;
 mod conversation;
 mod crash;
+mod dawdlers;
 mod durable;
 mod follow;
 mod health;

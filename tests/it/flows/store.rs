@@ -227,6 +227,23 @@ on_both! { migrations();
         assert_eq!(store.find_open_run(hold.run).await.unwrap().unwrap().partial(), Some(late));
     }
 
+    async fn of_two_who_take_a_run_over_one_gets_it_and_the_attempt_before_writes_no_more(place: Place) {
+        let store = store(&place);
+        let hold = started(&store).await;
+        let call = asked(&store, &hold).await;
+        store.start_call(&hold, 2.into(), call.id).await.unwrap();
+        let open = store.find_open_run(hold.run).await.unwrap().unwrap();
+        let (one, two) =
+            tokio::join!(store.take_over(open.clone(), "one".into()), store.take_over(open, "two".into()));
+        let (taken, refused) = if one.is_ok() { (one, two) } else { (two, one) };
+        assert!(matches!(refused, Err(StoreError::Fenced)));
+        let taken = taken.unwrap();
+        assert_eq!((taken.hold.attempt, taken.in_doubt), (2, vec![call.id]));
+        assert_eq!(not_refused(&store, &hold, &call).await, [""; 0]);
+        let answer = ToolResult::without_output(&call, CallStatus::Ok, "Done.");
+        store.settle_call(&taken.hold, 10_000_001.into(), answer).await.unwrap();
+    }
+
     async fn a_call_is_claimed_once(place: Place) {
         let store = store(&place);
         let hold = started(&store).await;

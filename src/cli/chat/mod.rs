@@ -92,7 +92,7 @@ pub(super) fn chat(options: Options, token: Option<String>) -> Result<ExitCode, 
     on_runtime(async move {
         let screen = Screen::new(io::stdout(), io::stderr());
         let mut chat = Chat { service, screen, interrupts: Interrupts::new()?, conversation };
-        chat.service.greet(chat.conversation.as_deref()).await.map_err(harmless)?;
+        chat.service.greet(chat.conversation.as_deref()).await.map_err(|fault| harmless(&fault))?;
         if message.is_empty() { chat.converse().await } else { chat.say_once(&message.join(" ")).await }
     })
 }
@@ -193,7 +193,7 @@ fn show(screen: &mut Screen<Stdout, Stderr>, step: Result<Step, Fault>) -> anyho
                     screen.note(&fault.to_string())?;
                     Ok(Some(Outcome::Failed))
                 }
-                Fault::Refused { .. } | Fault::Lost { .. } => Err(harmless(fault)),
+                Fault::Refused { .. } | Fault::Lost { .. } => Err(harmless(&fault)),
             };
         }
     }
@@ -220,7 +220,7 @@ fn is_of_the_message(status: StatusCode) -> bool {
 }
 
 /// What a service says of itself is shown on a terminal too.
-fn harmless(fault: Fault) -> anyhow::Error {
+fn harmless(fault: &Fault) -> anyhow::Error {
     anyhow::anyhow!("{}", plain::line(&fault.to_string(), usize::MAX))
 }
 

@@ -110,11 +110,13 @@ pub enum NoticeCode {
     ToolsUnavailable,
     /// Older turns did not fit and were left out. Told in the turn that leaves them out, not in those after it.
     HistoryTrimmed,
+    /// The model failed before its first word and is asked again after a pause that people notice.
+    ModelRetrying,
 }
 
 impl NoticeCode {
     /// Every code, for tables.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::DemoMode,
         Self::ProviderFallback,
         Self::ModelFallback,
@@ -122,6 +124,7 @@ impl NoticeCode {
         Self::MaxTurnsReached,
         Self::ToolsUnavailable,
         Self::HistoryTrimmed,
+        Self::ModelRetrying,
     ];
 
     /// Returns the code that clients know.
@@ -134,6 +137,7 @@ impl NoticeCode {
             Self::MaxTurnsReached => "max_turns_reached",
             Self::ToolsUnavailable => "tools_unavailable",
             Self::HistoryTrimmed => "history_trimmed",
+            Self::ModelRetrying => "model_retrying",
         }
     }
 
@@ -148,6 +152,7 @@ impl NoticeCode {
             Self::ReplyTruncated => "The reply hit a length limit and was cut short.",
             Self::MaxTurnsReached => "The model reached its limit of steps and was asked to sum up.",
             Self::ToolsUnavailable => "Some tools are unavailable right now.",
+            Self::ModelRetrying => "The AI service is busy; trying again.",
             Self::HistoryTrimmed => "Older parts of this conversation were left out to fit the model.",
         };
         Notice { code: self, message: message.into() }

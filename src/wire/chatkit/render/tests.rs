@@ -261,6 +261,17 @@ fn thoughts_are_a_workflow_of_their_own_that_ends_before_the_text() {
 }
 
 #[test]
+fn a_pause_before_the_model_is_asked_again_is_told_and_leaves_nothing_behind() {
+    let (mut render, _) = Render::open(&thread(), &Opening::Again);
+    let retrying = render.render(&Event::Notice(NoticeCode::ModelRetrying.notice()));
+    assert_eq!(
+        retrying,
+        "data: {\"type\":\"progress_update\",\"text\":\"The AI service is busy; trying again.\"}\n\n"
+    );
+    assert!(render.render(&delta(3, "Hi")).starts_with("data: {\"type\":\"thread.item.added\""));
+}
+
+#[test]
 fn patience_is_asked_for_once_while_nothing_is_shown() {
     let (mut render, _) = Render::open(&thread(), &Opening::Again);
     let (first, second) = (render.silence(), render.silence());

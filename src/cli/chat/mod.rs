@@ -119,7 +119,12 @@ impl Chat {
                 line = lines.next_line() => line.context("standard input cannot be read")?,
                 () = self.interrupts.next() => None,
             };
-            let Some(line) = line else { break };
+            let Some(line) = line else {
+                if is_terminal {
+                    self.screen.leave_prompt()?;
+                }
+                break;
+            };
             match Line::read(&line) {
                 Line::Nothing => {}
                 Line::Quit => break,

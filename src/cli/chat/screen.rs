@@ -48,6 +48,11 @@ impl<W: Write, N: Write> Screen<W, N> {
         self.notes.flush()
     }
 
+    /// Ends the line of a prompt to which nobody has typed anything.
+    pub(super) fn leave_prompt(&mut self) -> io::Result<()> {
+        writeln!(self.notes)
+    }
+
     /// Shows something that is no part of the answer.
     pub(super) fn note(&mut self, text: &str) -> io::Result<()> {
         self.fresh_line()?;

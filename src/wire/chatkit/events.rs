@@ -95,12 +95,15 @@ pub fn tasks_changed() -> String {
 
 /// Writes a notice. One that passes by itself, as soon as anything comes, is no notice in ChatKit.
 pub(super) fn notice(notice: &Notice) -> String {
+    if notice.code == NoticeCode::ModelRetrying {
+        return EventOut::Progress { text: &notice.message }.frame();
+    }
     let level = match notice.code {
-        NoticeCode::ModelRetrying => return EventOut::Progress { text: &notice.message }.frame(),
         NoticeCode::DemoMode
         | NoticeCode::ProviderFallback
         | NoticeCode::ModelFallback
-        | NoticeCode::HistoryTrimmed => "info",
+        | NoticeCode::HistoryTrimmed
+        | NoticeCode::ModelRetrying => "info",
         NoticeCode::ReplyTruncated | NoticeCode::MaxTurnsReached | NoticeCode::ToolsUnavailable => "warning",
     };
     EventOut::Notice { level, message: &notice.message }.frame()

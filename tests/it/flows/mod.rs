@@ -2,6 +2,7 @@
 
 mod check;
 mod clients_doc;
+mod come_back;
 mod context;
 mod conversation;
 mod crash;
@@ -25,4 +26,5 @@ mod storage;
 mod store;
 mod terminal;
 mod tool_server;
+mod usage;
 mod writes;

@@ -68,6 +68,21 @@ checkPage({ settings: provider.settings }, "a notice stays where it was said, ov
   assert.deepEqual(kinds, ["question", "answer", "notice"]);
 });
 
+checkPage({ settings: { ...provider.settings, LLM_RETRIES: "1" } }, "that a busy model is asked again is a line that passes", async ({ page }) => {
+  provider.then({ againAfter: 2 });
+  provider.then("Good morning.");
+  await page.open();
+  await page.send("hello");
+  await page.tab.locator(".progress", { hasText: "The AI service is busy; trying again." }).waitFor();
+  await page.answers("Good morning.");
+  await page.rest();
+  const kinds = () => page.tab.locator("#log > *").evaluateAll((nodes) => nodes.map((node) => node.classList[0]));
+  assert.deepEqual(await kinds(), ["question", "answer"]);
+  await page.tab.reload();
+  await page.answers("Good morning.");
+  assert.deepEqual(await kinds(), ["question", "answer"], "nor does a reload bring it back");
+});
+
 checkPage({ settings: SLOW }, "a service that is killed in mid-answer and starts again is found, and the answer begins anew", async ({ page, service }) => {
   page.expect(NOBODY_LISTENS);
   await page.open();

@@ -59,19 +59,21 @@ checkPage({}, "what a user thinks of an answer is kept, also over a reload, and 
   await page.open();
   await page.ask("add tea");
   const thumb = (name, isPressed) => page.tab.getByRole("button", { name, pressed: isPressed });
+  // It shows at once, before the service has it.
+  const kept = (act) => Promise.all([page.tab.waitForResponse((answer) => answer.request().postData()?.includes("items.feedback")), act()]);
   await thumb("Bad answer", false).waitFor();
-  await thumb("Good answer", false).click();
+  await kept(() => thumb("Good answer", false).click());
   await thumb("Good answer", true).waitFor();
   await page.tab.reload();
   await thumb("Good answer", true).waitFor();
   await thumb("Bad answer", false).focus();
-  await page.tab.keyboard.press("Enter");
+  await kept(() => page.tab.keyboard.press("Enter"));
   await thumb("Bad answer", true).waitFor();
   await thumb("Good answer", false).waitFor();
   assert.equal(await page.tab.evaluate(() => document.activeElement.getAttribute("aria-label")), "Bad answer");
   const [{ id }] = await service.rows("/conversations");
-  const kept = await service.rows(`/conversations/${id}/messages?roles=assistant&order=desc`);
-  assert.deepEqual(kept.map(({ feedback }) => feedback), ["negative", null]);
+  const stored = await service.rows(`/conversations/${id}/messages?roles=assistant&order=desc`);
+  assert.deepEqual(stored.map(({ feedback }) => feedback), ["negative", null]);
 });
 
 checkPage({}, "what cannot be kept of an answer's judgement is not shown as if it were", async ({ page, service }) => {

@@ -24,7 +24,10 @@ export class Provider {
     return { LLM_PROVIDER: "custom", LLM_BASE_URL: `http://127.0.0.1:${port}`, LLM_API_KEY: "k", LLM_MODEL: "m", LLM_RETRIES: "0" };
   }
 
-  /** Puts a reply behind those that wait: a text, one that ends in another way or late, or a status to fail with. */
+  /**
+   * Puts a reply behind those that wait: a text, one that ends in another way or late, a status to fail with, or a wish
+   * to be asked again after so many seconds.
+   */
   then(reply) {
     this.#replies.push(reply);
   }
@@ -34,6 +37,10 @@ export class Provider {
     const reply = this.#replies.shift() ?? 500;
     if (typeof reply === "number") {
       response.writeHead(reply, { "content-type": "application/json" }).end('{"error":{"message":"no"}}');
+      return;
+    }
+    if (reply.againAfter !== undefined) {
+      response.writeHead(429, { "content-type": "application/json", "retry-after": String(reply.againAfter) }).end("{}");
       return;
     }
     const { text, finish = "stop", afterMs = 0 } = typeof reply === "string" ? { text: reply } : reply;

@@ -55,10 +55,13 @@ pub(super) async fn drive(runs: Runs, job: Job) {
             Err(_elapsed) => Err(Stop::Failed(RunFailure::RunTimeout)),
         },
         () = inner.shutdown.interrupted() => {
-            if inner.settings.may_go_on_after(recorder.hold().attempt) {
+            if live.cancel.is_cancelled() {
+                Err(Stop::Cancelled)
+            } else if inner.settings.may_go_on_after(recorder.hold().attempt) {
                 return set_aside(recorder).await;
+            } else {
+                Err(Stop::Failed(RunFailure::Interrupted))
             }
-            Err(Stop::Failed(RunFailure::Interrupted))
         }
         never = keep_saving(recorder) => match never {},
     };

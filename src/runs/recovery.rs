@@ -122,9 +122,13 @@ impl Runs {
             let Some(last) = running.last() else { return Ok(()) };
             after = Some(*last);
             for id in running.into_iter().filter(|id| !self.0.shelf.has_running(*id)) {
-                if let Some(lost) = self.0.store.find_open_run(id).await?
-                    && self.end(lost, RunStatus::Failed).await?
-                {
+                // Looked at in this order: who has no task before the service drains was not set aside.
+                if self.0.shutdown.is_draining() {
+                    return Ok(());
+                }
+                let Some(lost) = self.0.store.find_open_run(id).await? else { continue };
+                let status = if lost.is_cancelled { RunStatus::Cancelled } else { RunStatus::Failed };
+                if self.end(lost, status).await? {
                     tracing::error!(run.id = %id, "a run had lost its task and was ended");
                 }
             }

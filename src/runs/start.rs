@@ -212,7 +212,7 @@ fn beginning(message: ItemId, now: DateTime<Utc>) -> Beginning {
 }
 
 fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
-    let user = turn.principal.user.clone();
+    let (user, key) = (turn.principal.user.clone(), idempotency_key(inner, turn));
     let run = NewRun {
         id: RunId::new(),
         first_message: ItemId::new(),
@@ -224,10 +224,9 @@ fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
         Prompt::Begin(text) => (Place::New(ConversationId::new()), text),
         Prompt::Say(conversation, text) => (Place::In(*conversation), text),
         Prompt::Again(conversation, after) => {
-            return Asked::Again(Again { user, conversation: *conversation, after: *after, run });
+            return Asked::Again(Again { user, conversation: *conversation, after: *after, run, key });
         }
     };
-    let key = idempotency_key(inner, turn);
     let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
     let message = UserMessage { text: text.clone(), context };
     Asked::Turn(Accept { user, conversation: place, message, run, key })

@@ -77,8 +77,8 @@ impl Runs {
             recorder.replaced(&model.identity(), notice);
         }
         let principal = Principal { user: run.user, expires_at: None };
-        let (in_doubt, _place) = (taken.in_doubt, Arc::clone(&inner.places).try_acquire_owned().ok());
-        Ok(Some(Job { live, recorder, principal, model, tool_choice: run.tool_choice, in_doubt, _place }))
+        let (in_doubt, place) = (taken.in_doubt, Arc::clone(&inner.places).try_acquire_owned().ok());
+        Ok(Some(Job { live, recorder, principal, model, tool_choice: run.tool_choice, in_doubt, place }))
     }
 }
 

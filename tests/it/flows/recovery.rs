@@ -153,9 +153,9 @@ on_both! { migrations();
         assert_eq!(turn.rest().await, [], "no end is told, because there is none");
         assert!(!turn.raw().contains("[DONE]"));
         assert!(plain.text().await.unwrap().contains("event: error"), "bare words must not look whole");
-        assert!(whole.headers().contains_key("retry-after"));
-        let (status, code, _) = problem(whole).await;
-        assert_eq!((status, code.as_str()), (503, "shutting_down"));
+        let (status, code, whole) = problem(whole).await;
+        assert_eq!((status, code.as_str()), (502, "interrupted"), "503 would say that nothing was accepted");
+        assert_eq!(whole["run_id"], run);
 
         provider.then(Answer::text(["one two"]));
         let service = Process::start(&place, &settings).await;

@@ -192,11 +192,17 @@ impl Stage {
         if self.place.engine == Engine::Sqlite {
             return self.without_databases(moment).await;
         }
-        let mut other = PgConnection::connect(&self.place.url.expose()).await.unwrap();
-        let lock = "BEGIN; LOCK TABLE runs, items, tasks IN EXCLUSIVE MODE";
-        sqlx::raw_sql(lock).execute(&mut other).await.unwrap();
+        // Each on a connection of its own, which waits for nothing else: so nobody can wait for us in a circle.
+        let mut others = Vec::new();
+        for lock in ["BEGIN; LOCK TABLE conversations", "BEGIN; LOCK TABLE tasks"] {
+            let mut other = PgConnection::connect(&self.place.url.expose()).await.unwrap();
+            sqlx::raw_sql(lock).execute(&mut other).await.unwrap();
+            others.push(other);
+        }
         tokio::time::sleep(moment).await;
-        sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+        for mut other in others {
+            sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
+        }
     }
 
     async fn without_databases(&self, long: Duration) {

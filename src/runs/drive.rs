@@ -36,7 +36,8 @@ pub(super) async fn drive(
 ) {
     let inner = &runs.0;
     let _retired = Retired { shelf: &inner.shelf, live: &live };
-    let work = AssertUnwindSafe(work(inner, &live, &recorder, &turn, model.as_ref())).catch_unwind();
+    let work = live.gathering(work(inner, &live, &recorder, &turn, model.as_ref()));
+    let work = AssertUnwindSafe(work).catch_unwind();
     let outcome = tokio::select! {
         done = timeout(inner.settings.timeout, work) => match done {
             Ok(Ok(outcome)) => outcome,

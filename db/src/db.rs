@@ -136,8 +136,11 @@ impl Db {
     }
 }
 
+/// Opens the readers of a file. They are not asked whether they still live before each use: nothing lies between that could
+/// have hung up.
 fn sqlite_readers(url: &DatabaseUrl, most: u32) -> SqlitePool {
     SqlitePoolOptions::new()
+        .test_before_acquire(false)
         .max_connections(most)
         .acquire_timeout(ACQUIRE_LIMIT)
         .connect_lazy_with(sqlite_options(url).pragma("query_only", "ON"))

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::{Agent, Stop, Turn, window, window::Room};
 use crate::domain::{
-    CallId, Finish, Item, ItemId, MESSAGE_LIMIT, Model, ModelError, ModelErrorKind, ModelEvent, ModelRequest,
+    CallId, Finish, Item, ItemId, MESSAGE_LIMIT, ModelError, ModelErrorKind, ModelEvent, ModelRequest,
     NoticeCode, ProviderMeta, Reply, RequestedCall, RunFailure, Tool, ToolCall, ToolChoice, cut_at,
     without_nul,
 };
@@ -55,7 +55,7 @@ impl Agent {
         let listed = self.hands.tools(turn.principal).await;
         let tools: &[Tool] = if with_tools { &listed } else { &[] };
         self.tell_circumstances(turn, with_tools);
-        let mut draft = Draft::of(turn.model);
+        let mut draft = Draft::of(turn);
         let finish = self.read_what_fits(turn, tools, &mut draft).await.map_err(|error| failed(&error))?;
         if finish == Finish::Length {
             turn.notice(NoticeCode::ReplyTruncated);
@@ -108,7 +108,7 @@ impl Agent {
             error = &overflow as &dyn std::error::Error,
             "the model was sent too much and is asked once more with less"
         );
-        *draft = Draft::of(turn.model);
+        *draft = Draft::of(turn);
         self.read(turn, &fitting, tools, draft).await
     }
 
@@ -183,10 +183,10 @@ struct Written {
 }
 
 impl Draft {
-    fn of(model: &dyn Model) -> Self {
-        let provider = model.identity().provider;
+    fn of(turn: &Turn<'_>) -> Self {
+        let provider = turn.model.identity().provider;
         Self {
-            message: ItemId::new(),
+            message: turn.scribe.next_message(),
             is_heard: false,
             text: String::new(),
             calls: Vec::new(),

@@ -17,6 +17,15 @@ use crate::domain::{
 /// How long a cancelled turn waits for the call that is in flight.
 const CANCEL_GRACE: Duration = Duration::from_millis(800);
 
+/// What is known of a call before it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Past {
+    /// It was never made.
+    Unmade,
+    /// It was begun by an attempt that died; it may have had its effect.
+    InDoubt,
+}
+
 /// The tools and the gate before them. Cloning is cheap.
 #[derive(Clone)]
 pub struct Hands {
@@ -40,8 +49,8 @@ impl Hands {
         self.host.is_degraded()
     }
 
-    /// Makes a call and returns its answer, whatever it is, within the limits of what is stored. After a cancel it waits
-    /// a moment for the answer; a call that was not made by then is not made any more.
+    /// Makes a call and returns its answer, whatever it is, within the limits of what is stored. One that is in doubt is made
+    /// again only if that cannot have a second effect; else its answer is that nobody knows. After a cancel it waits a moment for the answer; a call that was not made by then is not made any more.
     ///
     /// # Errors
     /// [`Stop::Cancelled`] if there was no answer by then; the call's effect is in doubt.
@@ -49,14 +58,15 @@ impl Hands {
         &self,
         principal: &Principal,
         call: &ToolCall,
+        past: Past,
         cancel: &CancellationToken,
     ) -> Result<ToolResult, Stop> {
-        if cancel.is_cancelled() {
+        if cancel.is_cancelled() && past == Past::Unmade {
             let sentence = "This call was not made: the user cancelled.";
             return Ok(ToolResult::without_output(call, CallStatus::Cancelled, sentence));
         }
         let started = Instant::now();
-        let mut making = std::pin::pin!(self.make(principal, call));
+        let mut making = std::pin::pin!(self.settle(principal, call, past));
         let mut result = tokio::select! {
             result = &mut making => result,
             () = cancel.cancelled() => match timeout(CANCEL_GRACE, making).await {
@@ -72,6 +82,27 @@ impl Hands {
             "a tool call ended"
         );
         Ok(result)
+    }
+
+    async fn settle(&self, principal: &Principal, call: &ToolCall, past: Past) -> ToolResult {
+        match past {
+            Past::Unmade => self.make(principal, call).await,
+            Past::InDoubt => self.repeat(principal, call).await,
+        }
+    }
+
+    /// Makes a call again that may have been made before, or says that nobody knows.
+    async fn repeat(&self, principal: &Principal, call: &ToolCall) -> ToolResult {
+        let unknown = ToolResult::unknown(call.id, &call.server, &call.name);
+        let tools = self.host.list(principal).await;
+        let Ok(tool) = check(&tools, call) else { return unknown };
+        if !tool.may_be_repeated() || self.gate.check(principal, tool, call).await != Verdict::Allow {
+            return unknown;
+        }
+        match self.send(principal, tool, call).await {
+            Ok(output) => answer(call, output),
+            Err(_what_keeps_it_in_doubt) => unknown,
+        }
     }
 
     /// Makes a call and returns its answer, however large: for callers that neither store nor tell it.
@@ -103,7 +134,7 @@ impl Hands {
         call: &ToolCall,
     ) -> Result<ToolOutput, ToolError> {
         match self.host.call(principal, call).await {
-            Err(ToolError::Lost { server }) if tool.is_keyed || tool.is_read_only => {
+            Err(ToolError::Lost { server }) if tool.may_be_repeated() => {
                 tracing::warn!(
                     tool.server = %server, tool.name = %call.name, call.id = %call.id,
                     "a tool server went away during a call that is safe to repeat"
@@ -201,10 +232,11 @@ fn failure(call: &ToolCall, error: &ToolError) -> ToolResult {
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
     use serde_json::{Map, json};
 
     use super::*;
-    use crate::domain::{CallId, ToolSchema};
+    use crate::domain::{CallId, ToolSchema, UserId};
 
     fn tool() -> Tool {
         let schema = json!({
@@ -246,6 +278,64 @@ mod tests {
         assert!(check(&[tool()], &call(&json!({"title": "a\0b"}))).unwrap_err().contains("NUL"));
         let unparsed = ToolCall { unparsed: Some("{".into()), ..call(&json!({})) };
         assert!(check(&[tool()], &unparsed).unwrap_err().contains("not a JSON object"));
+    }
+
+    /// A server with one tool that answers every call in one way.
+    struct Host {
+        tool: Tool,
+        answer: fn() -> Result<ToolOutput, ToolError>,
+    }
+
+    #[async_trait]
+    impl ToolHost for Host {
+        async fn list(&self, _principal: &Principal) -> Arc<[Tool]> {
+            [self.tool.clone()].into()
+        }
+
+        fn is_degraded(&self) -> bool {
+            false
+        }
+
+        async fn call(&self, _principal: &Principal, _call: &ToolCall) -> Result<ToolOutput, ToolError> {
+            (self.answer)()
+        }
+    }
+
+    struct Open;
+
+    #[async_trait]
+    impl Gate for Open {
+        async fn check(&self, _principal: &Principal, _tool: &Tool, _call: &ToolCall) -> Verdict {
+            Verdict::Allow
+        }
+    }
+
+    fn done() -> Result<ToolOutput, ToolError> {
+        Ok(ToolOutput { is_error: false, text: "Done".into(), structured: None })
+    }
+
+    async fn status_in_doubt(tool: Tool, answer: fn() -> Result<ToolOutput, ToolError>) -> CallStatus {
+        let hands = Hands::new(Arc::new(Host { tool, answer }), Arc::new(Open));
+        let principal = Principal { user: UserId::parse("ada").unwrap(), expires_at: None };
+        let (call, cancel) = (call(&json!({"title": "milk"})), CancellationToken::new());
+        hands.call(&principal, &call, Past::InDoubt, &cancel).await.unwrap().status
+    }
+
+    #[tokio::test]
+    async fn a_call_in_doubt_is_made_again_only_where_that_has_no_second_effect() {
+        assert_eq!(status_in_doubt(tool(), done).await, CallStatus::Ok);
+        let harmless = Tool { is_keyed: false, is_read_only: true, ..tool() };
+        assert_eq!(status_in_doubt(harmless, done).await, CallStatus::Ok);
+        let unkeyed = Tool { is_keyed: false, ..tool() };
+        assert_eq!(status_in_doubt(unkeyed, done).await, CallStatus::Unknown);
+    }
+
+    #[tokio::test]
+    async fn a_call_in_doubt_stays_in_doubt_when_its_server_is_down() {
+        let down = || Err(ToolError::Unavailable { server: "tasks".into() });
+        assert_eq!(status_in_doubt(tool(), down).await, CallStatus::Unknown);
+        let gone = Tool { name: "another".into(), ..tool() };
+        assert_eq!(status_in_doubt(gone, done).await, CallStatus::Unknown);
     }
 
     #[test]

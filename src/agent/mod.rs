@@ -10,14 +10,14 @@ pub mod window;
 
 use std::{sync::Arc, time::Duration};
 
-pub use hands::Hands;
+pub use hands::{Hands, Past};
 pub use history::History;
 use tokio_util::sync::CancellationToken;
 use window::Room;
 
 use crate::domain::{
-    ConversationId, Item, ItemId, Model, Next, NoticeCode, Principal, Reply, RunFailure, Scribe, ScribeError,
-    ToolChoice, next,
+    CallId, ConversationId, Item, ItemId, Model, Next, NoticeCode, Principal, Reply, RunFailure, Scribe,
+    ScribeError, ToolCall, ToolChoice, next,
 };
 
 /// An agent, ready for any conversation of any user.
@@ -53,8 +53,10 @@ pub struct Turn<'a> {
     pub conversation_id: ConversationId,
     /// Its history, as far as it may be shown, the user's message last.
     pub history: History,
-    /// Whether the model's first reply may, must or must not call a tool.
+    /// Whether the model's next reply may, must or must not call a tool.
     pub tool_choice: ToolChoice,
+    /// Open calls that an earlier attempt began; what became of them is not known.
+    pub in_doubt: &'a [CallId],
     /// Cancelled when the user wants no more.
     pub cancel: &'a CancellationToken,
     /// Where every step is written down.
@@ -93,8 +95,11 @@ impl Agent {
                     turn.history.push(Item::Assistant(reply));
                 }
                 Next::CallTool(call) => {
-                    turn.scribe.call_started(call).await?;
-                    let result = self.hands.call(turn.principal, call, turn.cancel).await?;
+                    let past = turn.past(call);
+                    if past == Past::Unmade {
+                        turn.scribe.call_started(call).await?;
+                    }
+                    let result = self.hands.call(turn.principal, call, past, turn.cancel).await?;
                     turn.scribe.call_ended(&result).await?;
                     turn.history.push(Item::Tool(result));
                 }
@@ -119,6 +124,11 @@ impl From<ScribeError> for Stop {
 impl Turn<'_> {
     fn notice(&self, code: NoticeCode) {
         self.scribe.notice(code);
+    }
+
+    /// Tells whether a call may have been made before this attempt.
+    fn past(&self, call: &ToolCall) -> Past {
+        if self.in_doubt.contains(&call.id) { Past::InDoubt } else { Past::Unmade }
     }
 
     /// Leaves the oldest turns out if there is too much. The next turns begin at the same place, and the user is told now

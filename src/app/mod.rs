@@ -18,11 +18,13 @@ use crate::{
     agent::{Agent, Hands, Limits, instructions::instructions},
     auth::Auth,
     clock::Clock,
-    config::{self, AuthMode, Config, HangUp, Hosts, Origins},
+    config::{self, AuthMode, Config, HangUp, Hosts, Origins, Recovery},
     domain::Models,
-    http::{self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, OnDisconnect, ToolHealth},
+    http::{
+        self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, OnDisconnect, Seats, ToolHealth,
+    },
     policy::AllowAll,
-    runs::{RunSettings, Runs},
+    runs::{Recovered, RunSettings, Runs},
     shutdown::Shutdown,
     store::Store,
     tools::{Hub, ServerCommand, ServerSettings, ToolServer},
@@ -36,6 +38,9 @@ const INTERRUPT_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long connections and the tool server may take to end.
 const END_LIMIT: Duration = Duration::from_secs(8);
+
+/// How many connections there may be beside those that listen to a run: for health, lists and the page.
+const SPARE_CONNECTIONS: usize = 1024;
 
 /// The name of the task server, for tools, logs and health.
 const TASK_SERVER: &str = "tasks";
@@ -65,18 +70,18 @@ impl Service {
         let store = Store::new(db, clock.clone());
         let tools = Arc::new(Hub::new(vec![ToolServer::start(task_server(config), &shutdown)]));
         let runs = runs(config, models, Arc::clone(&tools), &store, clock.clone(), &shutdown);
-        let left = runs.recover().await.context("runs of an earlier process could not be ended")?;
-        if left > 0 {
-            tracing::warn!(runs = left, "runs of an earlier process were ended as interrupted");
-        }
+        let recovered = runs.recover().await.context("runs of an earlier process could not be settled")?;
+        log_recovered(&recovered);
         runs.keep_order();
         for server in tools.servers() {
             server.settled().await;
         }
+        runs.go_on(recovered.taken_up);
         let auth = Auth::start(&config.auth.mode, clock.clone()).await?;
         shutdown.spawn(keep_keys_fresh(auth.clone(), shutdown.clone()));
         let app = app(config, auth, clock, runs, &store, &tools, &shutdown);
-        shutdown.spawn(http::serve(listener, http::router(app), shutdown.clone()));
+        let connections = config.http.max_streams.saturating_add(SPARE_CONNECTIONS);
+        shutdown.spawn(http::serve(listener, http::router(app), shutdown.clone(), connections));
         Ok(Self { address, shutdown, tools, store, grace: config.run.shutdown_grace, _lock: lock })
     }
 
@@ -151,6 +156,15 @@ fn task_server(config: &Config) -> ServerSettings {
     }
 }
 
+fn log_recovered(recovered: &Recovered) {
+    if recovered.ended > 0 {
+        tracing::warn!(runs = recovered.ended, "runs of an earlier process were ended");
+    }
+    if recovered.taken_up.count() > 0 {
+        tracing::info!(runs = recovered.taken_up.count(), "runs of an earlier process go on");
+    }
+}
+
 fn runs(
     config: &Config,
     models: Models,
@@ -173,6 +187,11 @@ fn runs(
         timeout: config.run.timeout,
         live_log: config.run.live_log,
         idempotency: config.run.idempotency,
+        attempts: match config.run.recovery {
+            Recovery::Resume => config.run.max_attempts,
+            Recovery::Interrupt => 1,
+        },
+        most: config.run.most_active,
     };
     Runs::new(agent, models, store.clone(), clock, shutdown.clone(), settings)
 }
@@ -213,6 +232,7 @@ fn app(
             HangUp::Cancel => OnDisconnect::Cancel,
             HangUp::Continue => OnDisconnect::Continue,
         },
+        seats: Seats::new(config.http.max_streams),
         max_body_bytes: config.http.max_body_bytes,
     })
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, configured, on_runtime};
@@ -17,6 +18,7 @@ pub(super) fn serve() -> Result<ExitCode, Failure> {
     let (config, report) = configured()?;
     let models = app::models(&config.model).map_err(|error| Failure::Configuration(error.to_string()))?;
     log_settings(&config, &report);
+    make_room_for_connections();
     on_runtime(async move {
         let mut signals = Signals::new()?;
         let service = tokio::select! {
@@ -57,6 +59,14 @@ fn log_settings(config: &Config, report: &Report) {
     }
     for name in &report.unread {
         tracing::warn!("{name} is set, but nothing reads it");
+    }
+}
+
+/// Raises the limit of open files as far as the system lets us: every stream is one, and so is its provider's.
+fn make_room_for_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, current = limit.current, "the limit of open files could not be raised");
     }
 }
 

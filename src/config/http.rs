@@ -29,6 +29,8 @@ pub struct Http {
     pub heartbeat: Duration,
     /// What a ChatKit client means by hanging up.
     pub chatkit_on_disconnect: HangUp,
+    /// How many may listen to runs at once.
+    pub max_streams: usize,
     /// The largest body of a request.
     pub max_body_bytes: usize,
 }
@@ -90,6 +92,7 @@ impl Http {
                 "cancel or continue",
                 HangUp::parse,
             ),
+            max_streams: reader.number("MAX_STREAMS", 10_000, 1..=1_000_000),
             max_body_bytes: reader.number("MAX_BODY_BYTES", 262_144, 1..=LARGEST_BODY),
         }
     }

@@ -39,7 +39,7 @@ pub use mcp::{Mcp, ServerCommand};
 pub use model::{Choice, ChosenBy, Model};
 pub use provider::{Hosted, ProviderName};
 pub use report::{Origin, Report, Setting, Shown};
-pub use run::Run;
+pub use run::{Recovery, Run};
 pub use source::Source;
 pub use storage::Storage;
 pub use telemetry::{LogFormat, Telemetry};

@@ -45,6 +45,11 @@ pub enum Event {
         /// Whether it was cut short.
         incomplete: bool,
     },
+    /// A message that an attempt was writing when it died is withdrawn; the model is asked again. That is stored.
+    MessageDiscarded {
+        /// The message. Listeners may never have heard of it.
+        message_id: ItemId,
+    },
     /// A call is about to be made; that is stored.
     ToolStarted {
         /// The message that asked for it.

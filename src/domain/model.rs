@@ -44,6 +44,25 @@ pub enum ToolChoice {
     None,
 }
 
+impl ToolChoice {
+    /// Every choice, for tables and look-ups.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Required, Self::None];
+
+    /// Returns the word that clients and the database know.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Required => "required",
+            Self::None => "none",
+        }
+    }
+
+    /// Finds the choice of a word.
+    pub fn find(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.as_str() == word)
+    }
+}
+
 /// A piece of a reply. A whole reply is any number of these with `Finished` as the last.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ModelEvent {

@@ -18,6 +18,10 @@ pub enum ScribeError {
 /// Writes down the steps of one run. The agent acts on nothing that is not written down.
 #[async_trait]
 pub trait Scribe: Send + Sync {
+    /// Returns the id of the message that is written next. It is stored already, so that whoever goes on with the run can
+    /// withdraw what was told of the message.
+    fn next_message(&self) -> ItemId;
+
     /// Tells listeners a piece of text. Never waits and stores nothing.
     fn delta(&self, message: ItemId, text: &str);
 

@@ -27,6 +27,13 @@ pub struct Tool {
     pub is_keyed: bool,
 }
 
+impl Tool {
+    /// Tells whether a call that may have been made can be made again without a second effect.
+    pub const fn may_be_repeated(&self) -> bool {
+        self.is_keyed || self.is_read_only
+    }
+}
+
 /// A JSON Schema of arguments, compiled once.
 #[derive(Clone)]
 pub struct ToolSchema {

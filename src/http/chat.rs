@@ -20,6 +20,7 @@ use super::{
     problem::Problem,
     query::Query,
     request_line::RUN_ID,
+    seats::Seat,
     sse,
 };
 use crate::{
@@ -99,8 +100,9 @@ pub(super) async fn chat(
     let key = idempotency_key(&headers)?;
     let body = ChatIn::parse(fields)?;
     let manner = manner(body.stream(), &headers, &query)?;
+    let seat = app.seats.take()?;
     let started = app.runs.start(body.into_turn(principal.clone(), key)).await?;
-    tell(&app, &principal, started, manner).await
+    tell(&app, &principal, started, manner, seat).await
 }
 
 /// How a turn is told.
@@ -126,11 +128,12 @@ pub(super) async fn tell(
     principal: &Principal,
     started: Started,
     manner: Manner,
+    seat: Seat,
 ) -> Result<Response, Problem> {
     let Followed::Stream(heard) = app.runs.follow(&principal.user, started.run, None).await? else {
         return Err(Problem::NotFound("run"));
     };
-    let limit = time_left(principal, app.clock.now());
+    let (heard, limit) = (seat.listens(heard), time_left(principal, app.clock.now()));
     let answer = match manner.format {
         Format::Json => json(app, principal, started, heard).await.unwrap_or_else(Problem::into_response),
         Format::Plain => sse::plain(sse::until(heard, limit)),

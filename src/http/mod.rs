@@ -20,6 +20,7 @@ mod request_line;
 mod retry;
 mod routes;
 mod runs;
+mod seats;
 mod serve;
 mod sse;
 mod tasks;
@@ -38,6 +39,7 @@ pub use docs::Description;
 pub use guard::{Allowed, ForeignOrigins, HostGuard};
 pub use health::ToolHealth;
 pub use routes::Route;
+pub use seats::Seats;
 pub use serve::serve;
 
 use crate::{auth::Auth, clock::Clock, runs::Runs, shutdown::Shutdown, store::Store};
@@ -73,6 +75,8 @@ pub struct AppState {
     pub on_disconnect: OnDisconnect,
     /// The description of the API.
     pub description: Description,
+    /// Seats for those who listen to a run.
+    pub seats: Seats,
     /// The most bytes of a request's body.
     pub max_body_bytes: usize,
 }

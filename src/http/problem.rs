@@ -62,6 +62,8 @@ pub enum Problem {
     ToolsUnavailable,
     #[error("AI service temporarily unavailable. Please try again.")]
     ModelUnavailable { retry_after: Duration },
+    #[error("too much is under way at once; please try again in a moment")]
+    Overloaded,
     #[error("the service is shutting down")]
     ShuttingDown,
     #[error("something went wrong on our side")]
@@ -107,6 +109,7 @@ impl Problem {
             Self::ModelUnavailable { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "model_unavailable", "Model unavailable")
             }
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
             Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "shutting_down", "Shutting down"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         }
@@ -134,7 +137,10 @@ impl Problem {
             Self::StorageUnavailable(_) | Self::Internal(_) => {
                 tracing::error!(error = self as &dyn std::error::Error, "request failed");
             }
-            Self::ToolsUnavailable | Self::ModelUnavailable { .. } | Self::ShuttingDown => {
+            Self::ToolsUnavailable
+            | Self::ModelUnavailable { .. }
+            | Self::Overloaded
+            | Self::ShuttingDown => {
                 tracing::warn!(error = %self, "request refused");
             }
             Self::Unauthenticated(reason) => {
@@ -215,6 +221,7 @@ impl From<StartError> for Problem {
                 Self::field("model", "is not on the list of allowed models")
             }
             StartError::ModelUnavailable { retry_after } => Self::ModelUnavailable { retry_after },
+            StartError::Overloaded => Self::Overloaded,
             StartError::NoSuchConversation => Self::NotFound("conversation"),
             StartError::NoSuchMessage => Self::NotFound("message"),
             StartError::Busy { active } => Self::ConversationBusy { active },

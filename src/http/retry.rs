@@ -80,8 +80,9 @@ pub(super) async fn retry(
         key: None,
         cancel: CancellationToken::new(),
     };
+    let seat = app.seats.take()?;
     let started = app.runs.start(turn).await?;
-    chat::tell(&app, &principal, started, manner).await
+    chat::tell(&app, &principal, started, manner, seat).await
 }
 
 impl RetryIn {

@@ -18,9 +18,6 @@ use tokio_io_timeout::TimeoutStream;
 
 use crate::shutdown::Shutdown;
 
-/// How many connections there may be at once; the next ones wait in the system's queue.
-const MOST_CONNECTIONS: usize = 4096;
-
 /// How long a new connection may send nothing at all.
 const FIRST_BYTE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -42,9 +39,10 @@ const FINISH_LIMIT: Duration = Duration::from_secs(3);
 /// How long to wait when the system gives no more connections, for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until the service ends, then lets open answers finish for a moment.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+/// Serves until the service ends, then lets open answers finish for a moment. There are at most so many connections at
+/// once; the next ones wait in the system's queue.
+pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown, connections: usize) {
+    let places = Arc::new(Semaphore::new(connections));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let accepted = tokio::select! {

@@ -47,16 +47,24 @@ pub(super) fn native(heard: Listening, heartbeat: Duration) -> Response {
 
 /// Answers with the text of a run in the simple events of older clients.
 pub(super) fn simple(heard: Listening, heartbeat: Duration) -> Response {
-    let mut simple = Simple::new(Wrapping::Events);
-    let frames = heard.map(move |(_, event)| simple.render(&event)).filter(|frame| !frame.is_empty());
+    let frames = in_words(heard, Wrapping::Events);
     answer("text/event-stream", with_heartbeat(once(wire::RETRY.to_owned()).chain(frames), heartbeat))
 }
 
 /// Answers with the bare text of a run as it is typed.
 pub(super) fn plain(heard: Listening) -> Response {
-    let mut simple = Simple::new(Wrapping::Bare);
-    let pieces = heard.map(move |(_, event)| simple.render(&event)).filter(|piece| !piece.is_empty());
-    answer("text/plain; charset=utf-8", pieces)
+    answer("text/plain; charset=utf-8", in_words(heard, Wrapping::Bare))
+}
+
+/// Renders what is heard as its bare words, to the end or to where nothing more is heard.
+fn in_words(heard: Listening, wrapping: Wrapping) -> impl Stream<Item = String> + Send {
+    let mut simple = Simple::new(wrapping);
+    let heard = heard.map(Some).chain(once(None));
+    let pieces = heard.map(move |heard| match heard {
+        Some((_, event)) => simple.render(&event),
+        None => simple.close(),
+    });
+    pieces.filter(|piece| !piece.is_empty())
 }
 
 /// Answers with frames as they come. Those that are there at the same time leave in one piece.

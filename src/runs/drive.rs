@@ -3,17 +3,19 @@
 use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{MissedTickBehavior, interval, timeout},
+};
 
 use super::{
     Inner, Runs,
     live::{Live, Shelf},
     recorder::Recorder,
-    turn::NewTurn,
 };
 use crate::{
     agent::{History, Stop, Turn, window},
-    domain::{Item, ItemId, Model, Recorded, Reply, RunFailure},
+    domain::{CallId, Item, ItemId, Model, Principal, Recorded, Reply, RunFailure, ToolChoice},
     store::{Hold, StoreError},
 };
 
@@ -26,28 +28,52 @@ const HISTORY_PAGE: u64 = 50;
 /// What an agent's turn came to: a last reply, nothing to do, or a stop.
 pub(super) type Outcome = Result<Option<(ItemId, Reply)>, Stop>;
 
-/// Drives a run and ends it. Whatever way out of here leaves it open, the reaper ends it.
-pub(super) async fn drive(
-    runs: Runs,
-    live: Arc<Live>,
-    recorder: Recorder,
-    turn: NewTurn,
-    model: Arc<dyn Model>,
-) {
+/// What a run is driven with.
+pub(super) struct Job {
+    pub(super) live: Arc<Live>,
+    pub(super) recorder: Recorder,
+    pub(super) principal: Principal,
+    pub(super) model: Arc<dyn Model>,
+    pub(super) tool_choice: ToolChoice,
+    /// Open calls that an earlier attempt began.
+    pub(super) in_doubt: Vec<CallId>,
+    /// The place that it takes among those under way. One that goes on after a restart goes on without, if there is none.
+    pub(super) _place: Option<OwnedSemaphorePermit>,
+}
+
+/// Drives a run and ends it, or sets it aside when the process stops. Whatever way out of here leaves it open, somebody
+/// takes it up or ends it: the next process, or the reaper of this one.
+pub(super) async fn drive(runs: Runs, job: Job) {
     let inner = &runs.0;
-    let _retired = Retired { shelf: &inner.shelf, live: &live };
-    let work = live.gathering(work(inner, &live, &recorder, &turn, model.as_ref()));
-    let work = AssertUnwindSafe(work).catch_unwind();
+    let Job { live, recorder, .. } = &job;
+    let _retired = Retired { shelf: &inner.shelf, live };
+    let work = AssertUnwindSafe(live.gathering(work(inner, &job))).catch_unwind();
     let outcome = tokio::select! {
         done = timeout(inner.settings.timeout, work) => match done {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_panic)) => Err(Stop::Failed(RunFailure::Internal)),
             Err(_elapsed) => Err(Stop::Failed(RunFailure::RunTimeout)),
         },
-        () = inner.shutdown.interrupted() => Err(Stop::Failed(RunFailure::Interrupted)),
-        never = keep_saving(&recorder) => match never {},
+        () = inner.shutdown.interrupted() => {
+            if inner.settings.may_go_on_after(recorder.hold().attempt) {
+                return set_aside(recorder).await;
+            }
+            Err(Stop::Failed(RunFailure::Interrupted))
+        }
+        never = keep_saving(recorder) => match never {},
     };
-    inner.end(&live, &recorder, outcome).await;
+    inner.end(live, recorder, outcome).await;
+}
+
+/// Leaves a run to the next process, as a crash would, but with all of its text.
+async fn set_aside(recorder: &Recorder) {
+    match recorder.checkpoint().await {
+        Ok(()) => tracing::info!("a run is set aside; the next start goes on with it"),
+        Err(error) => tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "a run is set aside; its last words could not be saved"
+        ),
+    }
 }
 
 /// Closes the log of a run when its task is over, however that came.
@@ -62,7 +88,8 @@ impl Drop for Retired<'_> {
     }
 }
 
-async fn work(inner: &Inner, live: &Live, recorder: &Recorder, turn: &NewTurn, model: &dyn Model) -> Outcome {
+async fn work(inner: &Inner, job: &Job) -> Outcome {
+    let recorder = &job.recorder;
     let history = match load_history(inner, recorder.hold()).await {
         Ok(history) => history,
         Err(error) => {
@@ -71,12 +98,13 @@ async fn work(inner: &Inner, live: &Live, recorder: &Recorder, turn: &NewTurn, m
         }
     };
     let turn = Turn {
-        principal: &turn.principal,
-        model,
+        principal: &job.principal,
+        model: job.model.as_ref(),
         conversation_id: recorder.hold().conversation,
         history,
-        tool_choice: turn.tool_choice,
-        cancel: &live.cancel,
+        tool_choice: job.tool_choice,
+        in_doubt: &job.in_doubt,
+        cancel: &job.live.cancel,
         scribe: recorder,
     };
     inner.agent.take(turn).await

@@ -169,7 +169,7 @@ fn weight(event: &Event) -> usize {
             let arguments = call.arguments.iter().map(|(name, value)| name.len() + value.to_string().len());
             arguments.sum::<usize>() + call.unparsed.as_ref().map_or(0, String::len)
         }
-        Event::RunCreated { .. } | Event::Notice(_) | Event::Ended(_) => 0,
+        Event::RunCreated { .. } | Event::MessageDiscarded { .. } | Event::Notice(_) | Event::Ended(_) => 0,
     };
     text + EVENT_BYTES
 }

@@ -10,6 +10,7 @@ mod live;
 mod log;
 mod recorder;
 mod recovery;
+mod resume;
 mod start;
 mod task_call;
 mod turn;
@@ -18,8 +19,11 @@ use std::{sync::Arc, time::Duration};
 
 pub use follow::{Followed, Heard};
 use live::Shelf;
+pub use recovery::Recovered;
+pub use resume::TakenUp;
 pub use start::{StartError, Started};
 pub use task_call::{TaskCall, TaskCallError};
+use tokio::sync::Semaphore;
 pub use turn::{NewTurn, Prompt};
 
 use crate::{
@@ -46,6 +50,17 @@ pub struct RunSettings {
     pub live_log: Duration,
     /// How long an idempotency key is remembered.
     pub idempotency: Duration,
+    /// How often a run is attempted at most; 1 means that one that was cut short is not taken up again.
+    pub attempts: i32,
+    /// How many runs may be under way at once; the next one is refused.
+    pub most: usize,
+}
+
+impl RunSettings {
+    /// Tells whether a run that is cut short in this attempt may have another.
+    const fn may_go_on_after(&self, attempt: i32) -> bool {
+        attempt < self.attempts
+    }
 }
 
 struct Inner {
@@ -55,13 +70,15 @@ struct Inner {
     clock: Clock,
     shutdown: Shutdown,
     shelf: Shelf,
+    /// Places for runs under way.
+    places: Arc<Semaphore>,
     settings: RunSettings,
     /// This process, as runs name their owner.
     owner: String,
 }
 
 impl Runs {
-    /// Makes the room. Nothing runs before [`Runs::recover`] has ended what an earlier process left.
+    /// Makes the room. Nothing runs before [`Runs::recover`] has settled what an earlier process left.
     pub fn new(
         agent: Agent,
         models: Models,
@@ -72,7 +89,8 @@ impl Runs {
     ) -> Self {
         let owner = uuid::Uuid::now_v7().to_string();
         let shelf = Shelf::new(settings.live_log);
-        Self(Arc::new(Inner { agent, models, store, clock, shutdown, shelf, settings, owner }))
+        let places = Arc::new(Semaphore::new(settings.most));
+        Self(Arc::new(Inner { agent, models, store, clock, shutdown, shelf, places, settings, owner }))
     }
 
     /// Returns the models that turns are made with.
@@ -87,9 +105,14 @@ impl Runs {
 
     /// Cancels a run of the user and returns it as it is then, within a second. A finished run stays as it is.
     pub async fn cancel(&self, user: &UserId, run: RunId) -> Result<Option<Run>, StoreError> {
-        if let Some(live) = self.0.shelf.find(user, run) {
+        if let Some(live) = self.0.shelf.find(user, run).filter(|live| !live.is_over()) {
             live.cancel.cancel();
-            let _ = tokio::time::timeout(CANCEL_LIMIT, live.over()).await;
+            let both = async { tokio::join!(self.0.store.request_cancel(user, run), live.over()).0 };
+            if let Ok(Err(error)) = tokio::time::timeout(CANCEL_LIMIT, both).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error, run.id = %run, "a cancel could not be written down"
+                );
+            }
         }
         self.0.store.find_run(user, run).await
     }

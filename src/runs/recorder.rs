@@ -29,10 +29,28 @@ pub(super) struct Recorder {
     state: Mutex<State>,
 }
 
+/// Where an attempt begins.
+#[derive(Clone, Copy)]
+pub(super) struct Beginning {
+    /// The id of its first event.
+    pub(super) next: EventId,
+    /// The newest event that is stored.
+    pub(super) last_stored: EventId,
+    /// The message that is written next, as it is stored.
+    pub(super) message: ItemId,
+    /// The message that asked for the open calls, if there are any.
+    pub(super) asked_by: ItemId,
+    /// What earlier attempts cost.
+    pub(super) usage: Usage,
+    /// When the run was accepted.
+    pub(super) started_at: DateTime<Utc>,
+}
+
 /// What the recorder remembers between two steps.
 struct State {
     next: EventId,
     last_stored: EventId,
+    message: ItemId,
     partial: Option<Partial>,
     saved_bytes: usize,
     asked_by: ItemId,
@@ -59,21 +77,29 @@ pub(super) struct Account {
 }
 
 impl Recorder {
-    pub(super) fn new(store: Store, clock: Clock, hold: Hold, live: Arc<Live>, model: ModelIdentity) -> Self {
+    pub(super) fn new(
+        store: Store,
+        clock: Clock,
+        hold: Hold,
+        live: Arc<Live>,
+        model: ModelIdentity,
+        from: Beginning,
+    ) -> Self {
+        let Beginning { next, last_stored, message, asked_by, usage, started_at } = from;
         let state = State {
-            next: EventId::first_of(hold.attempt),
-            last_stored: EventId::first_of(hold.attempt),
+            next,
+            last_stored,
+            message,
             partial: None,
             saved_bytes: 0,
-            asked_by: ItemId::new(),
+            asked_by,
             noticed: Vec::new(),
             context_start: None,
-            usage: Usage::default(),
+            usage,
             tool_calls: 0,
             first_delta_at: None,
             answered_by: None,
         };
-        let started_at = clock.now();
         Self { store, clock, hold, live, model, started_at, state: Mutex::new(state) }
     }
 
@@ -133,9 +159,11 @@ impl Recorder {
         // A reply without text has nothing to tell; it is stored under the id of the newest event.
         let (event, usage) =
             self.with(|state| (if text.is_empty() { state.next.plus(-1) } else { state.next }, state.usage));
-        self.store.record_reply(&self.hold, event, message, reply.clone(), usage).await?;
+        let next_message = ItemId::new();
+        self.store.record_reply(&self.hold, event, message, reply.clone(), usage, next_message).await?;
         self.with(|state| {
             state.last_stored = event;
+            state.message = next_message;
             state.partial = None;
             state.asked_by = message;
         });
@@ -171,6 +199,10 @@ impl State {
 
 #[async_trait]
 impl Scribe for Recorder {
+    fn next_message(&self) -> ItemId {
+        self.with(|state| state.message)
+    }
+
     fn delta(&self, message: ItemId, text: &str) {
         if text.is_empty() {
             return;

@@ -1,11 +1,12 @@
-//! Ending what nobody runs: runs that a dead process left, and runs of this one whose task is gone.
+//! Runs that nobody runs. Those that a dead process left are taken up again or ended; those of this one whose task is
+//! gone are ended.
 
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{Runs, ending::log_stored};
+use super::{RunSettings, Runs, drive::Job, ending::log_stored, resume::TakenUp};
 use crate::{
     domain::{EventId, Reply, RunFailure, RunId, RunStatus},
     store::{Ending, OpenRun, StoreError},
@@ -20,19 +21,63 @@ const REAP_EVERY: Duration = Duration::from_secs(5);
 /// How often idempotency keys that are too old are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
+/// How long after it was accepted a run is still taken up again, or for as long as it may take if that is more. Who
+/// asked longer ago has gone on without the answer.
+const TOO_LATE: TimeDelta = TimeDelta::hours(1);
+
+/// What recovery came to.
+#[derive(Default)]
+pub struct Recovered {
+    /// How many runs were ended.
+    pub ended: usize,
+    /// Those that go on, once they are told to.
+    pub taken_up: TakenUp,
+}
+
+/// What becomes of a run that nobody runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It goes on.
+    GoOn,
+    /// It ends as the user asked.
+    Cancel,
+    /// It ends as it is.
+    Interrupt,
+}
+
 impl Runs {
-    /// Ends every run that an earlier process left running: `failed`, `interrupted`, the saved text kept, open calls
-    /// answered. Returns how many there were. A run that the database refuses to end keeps no other from it.
-    pub async fn recover(&self) -> Result<usize, StoreError> {
-        let mut ended = 0;
+    /// Finds every run that an earlier process left running, and takes it over or ends it: text that was saved is kept,
+    /// open calls are answered. A run with which that cannot be done keeps no other from it.
+    pub async fn recover(&self) -> Result<Recovered, StoreError> {
+        let mut recovered = Recovered::default();
         let mut after = None;
         loop {
             let open = self.0.store.open_runs(after, PAGE).await?;
-            let Some(last) = open.last() else { return Ok(ended) };
+            let Some(last) = open.last() else { return Ok(recovered) };
             after = Some(last.id);
             for run in open {
-                ended += usize::from(self.interrupt(run).await?);
+                let age = self.0.clock.now() - run.created_at;
+                match fate(run.is_cancelled, run.attempt, age, &self.0.settings) {
+                    Fate::GoOn => recovered.taken_up.0.extend(self.taken_up(run).await?),
+                    Fate::Cancel => {
+                        recovered.ended += usize::from(self.end(run, RunStatus::Cancelled).await?);
+                    }
+                    Fate::Interrupt => {
+                        recovered.ended += usize::from(self.end(run, RunStatus::Failed).await?);
+                    }
+                }
             }
+        }
+    }
+
+    async fn taken_up(&self, run: OpenRun) -> Result<Option<Job>, StoreError> {
+        let id = run.id;
+        match self.take_up(run).await {
+            Err(error) if !error.is_transient() => {
+                log_stuck(&error, id);
+                Ok(None)
+            }
+            done => done,
         }
     }
 
@@ -78,7 +123,7 @@ impl Runs {
             after = Some(*last);
             for id in running.into_iter().filter(|id| !self.0.shelf.has_running(*id)) {
                 if let Some(lost) = self.0.store.find_open_run(id).await?
-                    && self.interrupt(lost).await?
+                    && self.end(lost, RunStatus::Failed).await?
                 {
                     tracing::error!(run.id = %id, "a run had lost its task and was ended");
                 }
@@ -88,9 +133,9 @@ impl Runs {
 
     /// Ends a run in the name of the attempt after the one that was under way, so that its last events stand above
     /// everything a client saw. Returns whether there was anything to end.
-    async fn interrupt(&self, run: OpenRun) -> Result<bool, StoreError> {
+    async fn end(&self, run: OpenRun, status: RunStatus) -> Result<bool, StoreError> {
         let (id, user): (RunId, _) = (run.id, run.user.clone());
-        match self.0.store.end_run(interruption(run)).await {
+        match self.0.store.end_run(ending(run, status)).await {
             Ok(_) => {
                 if let Some(ended) = self.0.store.find_run(&user, id).await? {
                     log_stored(&ended, &user);
@@ -100,17 +145,34 @@ impl Runs {
             Err(StoreError::Fenced) => Ok(false),
             Err(error) if error.is_transient() => Err(error),
             Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error, run.id = %id, "a run that nobody runs could not be ended"
-                );
+                log_stuck(&error, id);
                 Ok(false)
             }
         }
     }
 }
 
-fn interruption(run: OpenRun) -> Ending {
+fn log_stuck(error: &StoreError, run: RunId) {
+    tracing::error!(
+        error = error as &dyn std::error::Error, run.id = %run, "a run that nobody runs could not be settled"
+    );
+}
+
+/// Decides what becomes of a run that an earlier process left.
+fn fate(is_cancelled: bool, attempt: i32, age: TimeDelta, settings: &RunSettings) -> Fate {
+    let too_late = TimeDelta::from_std(settings.timeout).unwrap_or(TimeDelta::MAX).max(TOO_LATE);
+    if is_cancelled {
+        Fate::Cancel
+    } else if settings.may_go_on_after(attempt) && age <= too_late {
+        Fate::GoOn
+    } else {
+        Fate::Interrupt
+    }
+}
+
+fn ending(run: OpenRun, status: RunStatus) -> Ending {
     let next = run.attempt.saturating_add(1);
+    let reply = run.partial().map(|partial| (partial.message, Reply::cut_short(partial.text)));
     Ending {
         run: run.id,
         user: run.user,
@@ -118,11 +180,51 @@ fn interruption(run: OpenRun) -> Ending {
         attempt: run.attempt,
         ends_as_attempt: next,
         next_event: EventId::first_of(next),
-        status: RunStatus::Failed,
-        failure: Some(RunFailure::Interrupted),
-        reply: run.partial.map(|partial| (partial.message, Reply::cut_short(partial.text))),
+        status,
+        failure: (status == RunStatus::Failed).then_some(RunFailure::Interrupted),
+        reply,
         context_start: None,
         usage: run.usage,
         first_delta_at: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(attempts: i32) -> RunSettings {
+        let (timeout, live_log, idempotency) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+        RunSettings { timeout, live_log, idempotency, attempts, most: 1 }
+    }
+
+    #[test]
+    fn a_run_goes_on_until_it_was_attempted_often_enough() {
+        let now = TimeDelta::zero();
+        assert_eq!(fate(false, 2, now, &settings(3)), Fate::GoOn);
+        assert_eq!(fate(false, 3, now, &settings(3)), Fate::Interrupt);
+        assert_eq!(fate(false, 1, now, &settings(1)), Fate::Interrupt, "one attempt: none is taken up again");
+    }
+
+    #[test]
+    fn nobody_gets_tomorrow_what_they_asked_for_today() {
+        assert_eq!(fate(false, 1, TOO_LATE, &settings(3)), Fate::GoOn);
+        assert_eq!(fate(false, 1, TOO_LATE + TimeDelta::seconds(1), &settings(3)), Fate::Interrupt);
+        assert_eq!(
+            fate(false, 1, TimeDelta::seconds(-5), &settings(3)),
+            Fate::GoOn,
+            "a clock that was set back"
+        );
+        let patient = RunSettings { timeout: Duration::from_secs(7_200), ..settings(3) };
+        assert_eq!(
+            fate(false, 1, TimeDelta::seconds(7_200), &patient),
+            Fate::GoOn,
+            "it may still be at work"
+        );
+    }
+
+    #[test]
+    fn a_run_whose_user_wanted_no_more_ends_as_that_whatever_else() {
+        assert_eq!(fate(true, 9, TOO_LATE * 2, &settings(1)), Fate::Cancel);
     }
 }

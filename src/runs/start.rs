@@ -2,21 +2,23 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
 use super::{
     Inner, Runs,
-    recorder::Recorder,
+    drive::{Job, drive},
+    recorder::{Beginning, Recorder},
     turn::{NewTurn, Prompt},
 };
 use crate::{
     agent::instructions,
     domain::{
-        ConversationId, Event, Model, ModelIdentity, NoSuchModel, NoticeCode, RunId, Scribe, UserId,
-        UserMessage,
+        ConversationId, Event, EventId, ItemId, Model, ModelIdentity, NoSuchModel, NoticeCode, RunId, Scribe,
+        Usage, UserId, UserMessage,
     },
-    store::{Accept, AcceptError, Accepted, Again, Hold, IdempotencyKey, Place, Refusal, StoreError},
+    store::{Accept, AcceptError, Accepted, Again, Hold, IdempotencyKey, NewRun, Place, Refusal, StoreError},
 };
 
 /// A run that was started, now or by an earlier request with the same key.
@@ -45,6 +47,9 @@ pub enum StartError {
         /// When to come back.
         retry_after: Duration,
     },
+    /// As many runs are under way as there may be.
+    #[error("too many runs are under way")]
+    Overloaded,
     /// The user has no such conversation.
     #[error("no such conversation")]
     NoSuchConversation,
@@ -81,8 +86,8 @@ impl Runs {
 async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let inner = &runs.0;
     let user = turn.principal.user.clone();
-    let model = match inner.model_for(&turn) {
-        Ok(model) => model,
+    let (model, place) = match inner.admit(&turn) {
+        Ok(admitted) => admitted,
         // A turn that was accepted before is told all the same.
         Err(refusal) => {
             return inner
@@ -93,6 +98,7 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     };
     let asked = asked(inner, &turn, model.identity());
     let ((run, conversation), identity) = (asked.place(), model.identity());
+    let first_message = asked.run().first_message;
     let live = inner.shelf.open(run, user.clone(), conversation, turn.cancel.clone());
     let accepted = match inner.accept(&user, asked).await {
         Ok(accepted) => accepted,
@@ -108,27 +114,33 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let hold = Hold { run, user, conversation, attempt: 1 };
     let created = created(run, accepted, &identity);
     let is_demo = identity.provider == "demo";
-    let recorder = Recorder::new(inner.store.clone(), inner.clock.clone(), hold, Arc::clone(&live), identity);
+    let first = beginning(first_message, inner.clock.now());
+    let recorder =
+        Recorder::new(inner.store.clone(), inner.clock.clone(), hold, Arc::clone(&live), identity, first);
     recorder.tell(created);
     if is_demo {
         recorder.notice(NoticeCode::DemoMode);
     }
-    inner.shutdown.spawn_run(super::drive::drive(runs.clone(), live, recorder, turn, model).instrument(span));
+    let NewTurn { principal, tool_choice, .. } = turn;
+    let (in_doubt, _place) = (Vec::new(), Some(place));
+    let job = Job { live, recorder, principal, model, tool_choice, in_doubt, _place };
+    inner.shutdown.spawn_run(drive(runs.clone(), job).instrument(span));
     Ok(Started { run, conversation, is_replay: false })
 }
 
 impl Inner {
-    /// Finds the model for a new turn, or says why none may begin.
-    fn model_for(&self, turn: &NewTurn) -> Result<Arc<dyn Model>, StartError> {
+    /// Finds the model and a place for a new turn, or says why none may begin.
+    fn admit(&self, turn: &NewTurn) -> Result<(Arc<dyn Model>, OwnedSemaphorePermit), StartError> {
         let model = self.models.find(turn.provider.as_deref(), turn.model.as_deref());
         let model = model.map_err(StartError::NoSuchModel)?;
         if self.shutdown.is_draining() {
             return Err(StartError::ShuttingDown);
         }
-        match model.closed_for() {
-            Some(retry_after) => Err(StartError::ModelUnavailable { retry_after }),
-            None => Ok(Arc::clone(model)),
+        if let Some(retry_after) = model.closed_for() {
+            return Err(StartError::ModelUnavailable { retry_after });
         }
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        Ok((Arc::clone(model), place.map_err(|_full| StartError::Overloaded)?))
     }
 
     /// Accepts a turn. If the answer to the commit is lost, looks whether it was stored all the same.
@@ -170,34 +182,55 @@ enum Asked {
 }
 
 impl Asked {
-    const fn place(&self) -> (RunId, ConversationId) {
+    const fn run(&self) -> &NewRun {
         match self {
-            Self::Turn(turn) => (turn.run, turn.conversation.conversation()),
-            Self::Again(again) => (again.run, again.conversation),
+            Self::Turn(turn) => &turn.run,
+            Self::Again(again) => &again.run,
         }
+    }
+
+    const fn place(&self) -> (RunId, ConversationId) {
+        let conversation = match self {
+            Self::Turn(turn) => turn.conversation.conversation(),
+            Self::Again(again) => again.conversation,
+        };
+        (self.run().id, conversation)
+    }
+}
+
+/// Says where a run begins that was just accepted: its acceptance is stored under its first event.
+fn beginning(message: ItemId, now: DateTime<Utc>) -> Beginning {
+    let next = EventId::first_of(1);
+    Beginning {
+        next,
+        last_stored: next,
+        message,
+        asked_by: message,
+        usage: Usage::default(),
+        started_at: now,
     }
 }
 
 fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
-    let (user, run, owner) = (turn.principal.user.clone(), RunId::new(), inner.owner.clone());
+    let user = turn.principal.user.clone();
+    let run = NewRun {
+        id: RunId::new(),
+        first_message: ItemId::new(),
+        model,
+        tool_choice: turn.tool_choice,
+        owner: inner.owner.clone(),
+    };
     let (place, text) = match &turn.prompt {
         Prompt::Begin(text) => (Place::New(ConversationId::new()), text),
         Prompt::Say(conversation, text) => (Place::In(*conversation), text),
         Prompt::Again(conversation, after) => {
-            return Asked::Again(Again {
-                user,
-                conversation: *conversation,
-                after: *after,
-                run,
-                model,
-                owner,
-            });
+            return Asked::Again(Again { user, conversation: *conversation, after: *after, run });
         }
     };
     let key = idempotency_key(inner, turn);
     let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
     let message = UserMessage { text: text.clone(), context };
-    Asked::Turn(Accept { user, conversation: place, message, run, model, owner, key })
+    Asked::Turn(Accept { user, conversation: place, message, run, key })
 }
 
 fn idempotency_key(inner: &Inner, turn: &NewTurn) -> Option<IdempotencyKey> {

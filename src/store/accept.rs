@@ -2,18 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use parlor_db::{DbError, Tx};
-use sea_query::{Expr, ExprTrait, Func, OnConflict, Query};
+use sea_query::{Expr, ExprTrait, Func, Query};
 
 use super::{
-    Store, StoreError,
+    NewRun, Store, StoreError, begin,
     items::{self, NewItem},
     keys::{self, IdempotencyKey},
-    schema::{Conversations, Runs},
-    to_json,
+    schema::Conversations,
 };
-use crate::domain::{
-    ConversationId, EventId, Item, ItemId, ModelIdentity, RunId, RunStatus, Title, Usage, UserId, UserMessage,
-};
+use crate::domain::{ConversationId, EventId, Item, ItemId, RunId, Title, UserId, UserMessage};
 
 /// A turn that asks to be accepted.
 #[derive(Clone, Debug)]
@@ -24,12 +21,8 @@ pub struct Accept {
     pub conversation: Place,
     /// What the user said.
     pub message: UserMessage,
-    /// The run's id, made by the caller so that it can listen before anything is said.
-    pub run: RunId,
-    /// The model that will be asked.
-    pub model: ModelIdentity,
-    /// The process that runs it.
-    pub owner: String,
+    /// The run that answers it.
+    pub run: NewRun,
     /// The client's key, if it sent one.
     pub key: Option<IdempotencyKey>,
 }
@@ -127,13 +120,19 @@ async fn accept(tx: &mut Tx<'_>, turn: &Accept, now: DateTime<Utc>) -> Result<Ac
         keys::claim(tx, turn, key, now).await?;
     }
     let (conversation, position) = take_place(tx, turn, now).await?;
-    let run = NewRun { id: turn.run, user: &turn.user, model: &turn.model, owner: &turn.owner };
-    start_run(tx, &run, conversation, now).await?;
+    begin::begin(tx, &turn.run, &turn.user, conversation, now).await?;
     let user_message = ItemId::new();
     let item = Item::User(turn.message.clone());
     let event = EventId::first_of(1);
-    let new =
-        NewItem { user: &turn.user, conversation, run: turn.run, id: user_message, event, item: &item, now };
+    let new = NewItem {
+        user: &turn.user,
+        conversation,
+        run: turn.run.id,
+        id: user_message,
+        event,
+        item: &item,
+        now,
+    };
     items::insert(tx, new, position).await?;
     Ok(Accepted { conversation, user_message })
 }
@@ -165,61 +164,5 @@ async fn take_place(
     match tx.find::<(i64,)>(&next_place).await? {
         Some((position,)) => Ok((conversation, position)),
         None => Err(AcceptError::Refused(Refusal::NoSuchConversation)),
-    }
-}
-
-/// A run that is to begin.
-pub(super) struct NewRun<'a> {
-    pub(super) id: RunId,
-    pub(super) user: &'a UserId,
-    pub(super) model: &'a ModelIdentity,
-    pub(super) owner: &'a str,
-}
-
-/// Inserts the run. That the conversation is busy shows as a conflict with the index of running runs.
-pub(super) async fn start_run(
-    tx: &mut Tx<'_>,
-    run: &NewRun<'_>,
-    conversation: ConversationId,
-    now: DateTime<Utc>,
-) -> Result<(), AcceptError> {
-    let columns = [
-        Runs::Id,
-        Runs::UserId,
-        Runs::ConversationId,
-        Runs::Status,
-        Runs::Provider,
-        Runs::Model,
-        Runs::Owner,
-        Runs::Attempt,
-        Runs::LastEventId,
-        Runs::Usage,
-        Runs::CreatedAt,
-    ];
-    let values = [
-        run.id.uuid().into(),
-        run.user.as_str().into(),
-        conversation.uuid().into(),
-        RunStatus::Running.as_str().into(),
-        run.model.provider.as_str().into(),
-        run.model.model.as_str().into(),
-        run.owner.into(),
-        1.into(),
-        EventId::first_of(1).get().into(),
-        to_json("usage", &Usage::default())?.into(),
-        now.into(),
-    ];
-    let insert = Query::insert()
-        .into_table(Runs::Table)
-        .columns(columns)
-        .values_panic(values)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .to_owned();
-    if tx.execute(&insert).await? == 1 {
-        return Ok(());
-    }
-    match super::runs::find_running(tx, conversation).await? {
-        Some(active) => Err(AcceptError::Refused(Refusal::Busy { active })),
-        None => Err(StoreError::corrupt("running run").into()),
     }
 }

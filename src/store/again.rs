@@ -7,12 +7,12 @@ use sea_query::{Expr, ExprTrait, Order, Query};
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError,
-    accept::{self, AcceptError, Accepted, NewRun, Refusal},
-    context,
+    NewRun, Store, StoreError,
+    accept::{AcceptError, Accepted, Refusal},
+    begin, context,
     schema::{Conversations, Items},
 };
-use crate::domain::{ConversationId, EventId, ItemId, ModelIdentity, Role, RunId, UserId};
+use crate::domain::{ConversationId, EventId, ItemId, Role, UserId};
 
 /// A wish for another answer.
 #[derive(Clone, Debug)]
@@ -23,12 +23,8 @@ pub struct Again {
     pub conversation: ConversationId,
     /// The message that is answered anew, or an item that follows it; none means the last message.
     pub after: Option<ItemId>,
-    /// The run's id, made by the caller so that it can listen before anything is said.
-    pub run: RunId,
-    /// The model that will be asked.
-    pub model: ModelIdentity,
-    /// The process that runs it.
-    pub owner: String,
+    /// The run that answers it.
+    pub run: NewRun,
 }
 
 impl Store {
@@ -41,8 +37,7 @@ impl Store {
 
 async fn accept(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<Accepted, AcceptError> {
     hold(tx, again, now).await?;
-    let run = NewRun { id: again.run, user: &again.user, model: &again.model, owner: &again.owner };
-    accept::start_run(tx, &run, again.conversation, now).await?;
+    begin::begin(tx, &again.run, &again.user, again.conversation, now).await?;
     let Some((message, position)) = message(tx, again).await? else {
         return Err(Refusal::NoSuchMessage.into());
     };
@@ -56,7 +51,7 @@ async fn accept(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<Ac
     // The message belongs to the run that answers it.
     let moved = Query::update()
         .table(Items::Table)
-        .value(Items::RunId, again.run.uuid())
+        .value(Items::RunId, again.run.id.uuid())
         .value(Items::EventId, EventId::first_of(1).get())
         .and_where(Expr::col(Items::Id).eq(message))
         .to_owned();

@@ -79,7 +79,7 @@ pub(super) async fn claim(
         turn.user.as_str().into(),
         key.key.as_str().into(),
         key.body_hash.as_str().into(),
-        turn.run.uuid().into(),
+        turn.run.id.uuid().into(),
         now.into(),
     ];
     let claim = Query::insert()

@@ -5,6 +5,7 @@
 
 mod accept;
 mod again;
+mod begin;
 mod calls;
 mod context;
 mod conversations;
@@ -13,6 +14,7 @@ mod finish;
 mod items;
 mod keys;
 mod lists;
+mod orphans;
 mod replay;
 mod runs;
 mod schema;
@@ -22,12 +24,14 @@ use parlor_db::{Db, DbError, Migrations};
 
 pub use accept::{Accept, AcceptError, Accepted, Place, Refusal};
 pub use again::Again;
+pub use begin::NewRun;
 pub use conversations::{ConversationEdit, ConversationPage, Deleted};
 pub use finish::Ending;
 pub use items::ItemPage;
 pub use keys::IdempotencyKey;
 pub use lists::PastCall;
-pub use runs::{OpenRun, Partial};
+pub use orphans::{OpenRun, TakenOver};
+pub use runs::Partial;
 pub use steps::Hold;
 
 use crate::clock::Clock;

@@ -1,6 +1,6 @@
 //! A run told again from what is stored: its items, call starts and end, under the ids that they had.
 //!
-//! Deltas and notices were never stored; `message.completed` stands for the deltas.
+//! A message that was withdrawn is told as that. Deltas and notices were never stored; `message.completed` stands for the deltas.
 
 use sea_query::{Expr, ExprTrait, Query};
 use std::collections::HashMap;
@@ -21,7 +21,15 @@ impl Store {
     pub async fn replay(&self, user: &UserId, run: &Run) -> Result<Vec<(EventId, Event)>, StoreError> {
         let items = self.items_of_run(user, run.id).await?;
         let calls = self.calls_of_run(user, run.id).await?;
-        Ok(told(run, items, &calls))
+        let mut events = told(run, items, &calls);
+        if run.attempt > 1 {
+            let discarded = self.discarded(user, run.id).await?.into_iter();
+            events.extend(
+                discarded.map(|gone| (gone.event, Event::MessageDiscarded { message_id: gone.message })),
+            );
+            events.sort_by_key(|(id, _)| *id);
+        }
+        Ok(events)
     }
 
     async fn calls_of_run(

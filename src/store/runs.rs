@@ -1,29 +1,12 @@
-//! Runs as they are stored: found by their owner, and found again after a crash.
+//! Runs as they are stored, found by their user.
 
 use chrono::{DateTime, Utc};
 use parlor_db::Tx;
-use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use uuid::Uuid;
 
 use super::{Store, StoreError, from_json, schema::Runs};
-use crate::domain::{ConversationId, ItemId, Run, RunFailure, RunId, RunStatus, Usage, UserId};
-
-/// A run that its process left behind.
-#[derive(Clone, Debug)]
-pub struct OpenRun {
-    /// The run.
-    pub id: RunId,
-    /// Its user.
-    pub user: UserId,
-    /// Its conversation.
-    pub conversation: ConversationId,
-    /// The attempt that was under way.
-    pub attempt: i32,
-    /// The text that was being written, as far as it was saved.
-    pub partial: Option<Partial>,
-    /// What it had cost, as far as it was saved.
-    pub usage: Usage,
-}
+use crate::domain::{ConversationId, ItemId, Run, RunFailure, RunId, RunStatus, UserId};
 
 /// The text of a message that is being written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,17 +34,6 @@ struct RunRow {
     ended_at: Option<DateTime<Utc>>,
 }
 
-#[derive(sqlx::FromRow)]
-struct OpenRunRow {
-    id: Uuid,
-    user_id: String,
-    conversation_id: Uuid,
-    attempt: i32,
-    partial_message_id: Option<Uuid>,
-    partial_text: Option<String>,
-    usage: String,
-}
-
 impl Store {
     /// Finds a run of the user.
     pub async fn find_run(&self, user: &UserId, id: RunId) -> Result<Option<Run>, StoreError> {
@@ -71,59 +43,6 @@ impl Store {
             .to_owned();
         self.db.find::<RunRow>(&select).await?.map(Run::try_from).transpose()
     }
-
-    /// Lists the ids of running runs of a process behind `after`, at most `limit`.
-    pub async fn running_ids(
-        &self,
-        owner: &str,
-        after: Option<RunId>,
-        limit: u64,
-    ) -> Result<Vec<RunId>, StoreError> {
-        let mut select = Query::select();
-        select
-            .column(Runs::Id)
-            .from(Runs::Table)
-            .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
-            .and_where(Expr::col(Runs::Owner).eq(owner))
-            .order_by(Runs::Id, Order::Asc)
-            .limit(limit);
-        if let Some(after) = after {
-            select.and_where(Expr::col(Runs::Id).gt(after.uuid()));
-        }
-        Ok(self.db.all::<(Uuid,)>(&select).await?.into_iter().map(|(id,)| id.into()).collect())
-    }
-
-    /// Lists running runs behind `after`, at most `limit`, whoever's they are: for ending those that nobody runs.
-    pub async fn open_runs(&self, after: Option<RunId>, limit: u64) -> Result<Vec<OpenRun>, StoreError> {
-        let mut select = open_runs();
-        select.order_by(Runs::Id, Order::Asc).limit(limit);
-        if let Some(after) = after {
-            select.and_where(Expr::col(Runs::Id).gt(after.uuid()));
-        }
-        self.db.all::<OpenRunRow>(&select).await?.into_iter().map(OpenRun::try_from).collect()
-    }
-
-    /// Finds a run if it is still running, whoever's it is: for ending one that nobody runs.
-    pub async fn find_open_run(&self, id: RunId) -> Result<Option<OpenRun>, StoreError> {
-        let select = open_runs().and_where(Expr::col(Runs::Id).eq(id.uuid())).to_owned();
-        self.db.find::<OpenRunRow>(&select).await?.map(OpenRun::try_from).transpose()
-    }
-}
-
-fn open_runs() -> SelectStatement {
-    Query::select()
-        .columns([
-            Runs::Id,
-            Runs::UserId,
-            Runs::ConversationId,
-            Runs::Attempt,
-            Runs::PartialMessageId,
-            Runs::PartialText,
-            Runs::Usage,
-        ])
-        .from(Runs::Table)
-        .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
-        .to_owned()
 }
 
 /// Finds the running run of a conversation.
@@ -181,22 +100,6 @@ impl TryFrom<RunRow> for Run {
             created_at: row.created_at,
             first_delta_at: row.first_delta_at,
             ended_at: row.ended_at,
-        })
-    }
-}
-
-impl TryFrom<OpenRunRow> for OpenRun {
-    type Error = StoreError;
-
-    fn try_from(row: OpenRunRow) -> Result<Self, StoreError> {
-        let partial = row.partial_message_id.zip(row.partial_text);
-        Ok(Self {
-            id: row.id.into(),
-            user: UserId::parse(&row.user_id).map_err(|_| StoreError::corrupt("user id"))?,
-            conversation: row.conversation_id.into(),
-            attempt: row.attempt,
-            partial: partial.map(|(message, text)| Partial { message: message.into(), text }),
-            usage: from_json("usage", &row.usage)?,
         })
     }
 }

@@ -32,7 +32,7 @@ pub struct Hold {
 }
 
 impl Store {
-    /// Stores a reply that asks for calls, and the calls with it.
+    /// Stores a reply that asks for calls, the calls with it, and the id of the message that will be written after them.
     pub async fn record_reply(
         &self,
         hold: &Hold,
@@ -40,13 +40,14 @@ impl Store {
         message: ItemId,
         reply: Reply,
         usage: Usage,
+        next_message: ItemId,
     ) -> Result<(), StoreError> {
         let (hold, now) = (hold.clone(), self.clock.now());
         self.db
             .write(move |tx| {
                 Box::pin(async move {
                     let position = items::take_place(tx, hold.conversation, now).await?;
-                    fence(tx, &hold, event, Some(usage)).await?;
+                    fence(tx, &hold, event, Some((usage, next_message))).await?;
                     calls::intend(tx, &hold.user, hold.run, message, &reply.calls).await?;
                     let item = Item::Assistant(reply);
                     items::insert(tx, hold.item(event, message, &item, now), position).await
@@ -122,18 +123,24 @@ impl Store {
 }
 
 /// Goes on only if the run is still running in this attempt. A stored step stands over the saved partial text, so that is cleared.
-async fn fence(tx: &mut Tx<'_>, hold: &Hold, event: EventId, usage: Option<Usage>) -> Result<(), StoreError> {
+async fn fence(
+    tx: &mut Tx<'_>,
+    hold: &Hold,
+    event: EventId,
+    replied: Option<(Usage, ItemId)>,
+) -> Result<(), StoreError> {
     let mut update = Query::update();
     update
         .table(Runs::Table)
         .value(Runs::LastEventId, event.get())
-        .value(Runs::PartialMessageId, Option::<uuid::Uuid>::None)
         .value(Runs::PartialText, Option::<String>::None)
         .and_where(Expr::col(Runs::Id).eq(hold.run.uuid()))
         .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
         .and_where(Expr::col(Runs::Attempt).eq(hold.attempt));
-    if let Some(usage) = usage {
-        update.value(Runs::Usage, to_json("usage", &usage)?);
+    if let Some((usage, next_message)) = replied {
+        update
+            .value(Runs::Usage, to_json("usage", &usage)?)
+            .value(Runs::PartialMessageId, next_message.uuid());
     }
     if tx.execute(&update).await? == 1 { Ok(()) } else { Err(StoreError::Fenced) }
 }

@@ -19,6 +19,7 @@ pub fn described() -> Vec<Named> {
     describe::<RunCreatedOut<'_>>(&mut all);
     describe::<MessageDeltaOut<'_>>(&mut all);
     describe::<MessageCompletedOut<'_>>(&mut all);
+    describe::<MessageDiscardedOut>(&mut all);
     describe::<ToolStartedOut<'_>>(&mut all);
     describe::<ToolCompletedOut<'_>>(&mut all);
     describe::<NoticeOut>(&mut all);
@@ -39,6 +40,7 @@ pub(super) enum DataOut<'a> {
     RunCreated(RunCreatedOut<'a>),
     MessageDelta(MessageDeltaOut<'a>),
     MessageCompleted(MessageCompletedOut<'a>),
+    MessageDiscarded(MessageDiscardedOut),
     ToolStarted(ToolStartedOut<'a>),
     ToolCompleted(ToolCompletedOut<'a>),
     Notice(NoticeOut),
@@ -75,6 +77,13 @@ pub(super) struct MessageCompletedOut<'a> {
     content: &'a str,
     /// Whether it was cut short.
     incomplete: bool,
+}
+
+/// The text of an attempt that died is withdrawn; the model is asked again. The message may not have been heard of.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MessageDiscarded)]
+pub(super) struct MessageDiscardedOut {
+    message_id: ItemId,
 }
 
 /// A call is about to be made.
@@ -146,6 +155,9 @@ impl<'a> From<&'a Event> for DataOut<'a> {
             Event::MessageCompleted { message_id, content, incomplete } => {
                 let (message_id, incomplete) = (*message_id, *incomplete);
                 Self::MessageCompleted(MessageCompletedOut { message_id, content, incomplete })
+            }
+            Event::MessageDiscarded { message_id } => {
+                Self::MessageDiscarded(MessageDiscardedOut { message_id: *message_id })
             }
             Event::ToolStarted { message_id, call } => Self::ToolStarted(ToolStartedOut {
                 message_id: *message_id,

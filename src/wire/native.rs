@@ -13,11 +13,12 @@ pub const DONE: &str = "data: [DONE]\n\n";
 pub const HEARTBEAT: &str = ": keep-alive\n\n";
 
 /// Every event that can be told, with the name of what stands in its data.
-pub const EVENTS: [(&str, &str); 11] = [
+pub const EVENTS: [(&str, &str); 12] = [
     ("run.created", "RunCreated"),
     ("message.delta", "MessageDelta"),
     ("reasoning.delta", "MessageDelta"),
     ("message.completed", "MessageCompleted"),
+    ("message.discarded", "MessageDiscarded"),
     ("tool.started", "ToolStarted"),
     ("tool.completed", "ToolCompleted"),
     ("notice", "Notice"),
@@ -40,6 +41,7 @@ const fn name(event: &Event) -> &'static str {
         Event::MessageDelta { .. } => "message.delta",
         Event::ReasoningDelta { .. } => "reasoning.delta",
         Event::MessageCompleted { .. } => "message.completed",
+        Event::MessageDiscarded { .. } => "message.discarded",
         Event::ToolStarted { .. } => "tool.started",
         Event::ToolCompleted { .. } => "tool.completed",
         Event::Notice(_) => "notice",
@@ -99,6 +101,7 @@ mod tests {
             Event::MessageDelta { message_id: id(5), delta: "\n\ndata: \u{1f600}\r\u{2028}".into() },
             Event::ReasoningDelta { message_id: id(5), delta: "They want milk.".into() },
             Event::MessageCompleted { message_id: id(5), content: "hi".into(), incomplete: false },
+            Event::MessageDiscarded { message_id: id(6) },
             Event::ToolStarted { message_id: id(5), call: call() },
             Event::ToolCompleted { message_id: id(5), result },
             end(RunStatus::Completed, None),

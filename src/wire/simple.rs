@@ -18,12 +18,13 @@ pub enum Wrapping {
 pub struct Simple {
     wrapping: Wrapping,
     current: Option<(ItemId, usize)>,
+    is_over: bool,
 }
 
 impl Simple {
     /// Starts rendering.
     pub const fn new(wrapping: Wrapping) -> Self {
-        Self { wrapping, current: None }
+        Self { wrapping, current: None, is_over: false }
     }
 
     /// Renders an event; most of them are nothing here.
@@ -36,11 +37,18 @@ impl Simple {
                 self.piece(*message_id, content.get(sent..).unwrap_or_default())
             }
             Event::Ended(end) => self.end(end.failure),
+            // What was read cannot be unread; another text follows, set apart as a message of its own.
+            Event::MessageDiscarded { .. } => String::new(),
             Event::RunCreated { .. }
             | Event::ToolStarted { .. }
             | Event::ToolCompleted { .. }
             | Event::Notice(_) => String::new(),
         }
+    }
+
+    /// Renders that nothing more will be heard. A stream without its end must not look whole.
+    pub fn close(&mut self) -> String {
+        if self.is_over { String::new() } else { self.end(Some(RunFailure::Interrupted)) }
     }
 
     fn piece(&mut self, message: ItemId, text: &str) -> String {
@@ -63,7 +71,8 @@ impl Simple {
         }
     }
 
-    fn end(&self, failure: Option<RunFailure>) -> String {
+    fn end(&mut self, failure: Option<RunFailure>) -> String {
+        self.is_over = true;
         match (self.wrapping, failure) {
             (Wrapping::Bare, None) => String::new(),
             (Wrapping::Bare, Some(failure)) => format!("\n{}\n", failure.message()),
@@ -151,6 +160,17 @@ mod tests {
             stream,
             "event: error\ndata: AI service temporarily unavailable. Please try again.\n\ndata: [DONE]\n\n"
         );
+    }
+
+    #[test]
+    fn a_stream_that_is_never_ended_says_so() {
+        let mut simple = Simple::new(Wrapping::Events);
+        simple.render(&delta(ItemId::new(), "Once upon"));
+        assert_eq!(
+            simple.close(),
+            "event: error\ndata: The answer was interrupted. Please try again.\n\ndata: [DONE]\n\n"
+        );
+        assert_eq!(simple.close(), "", "once");
     }
 
     proptest! {

@@ -13,7 +13,8 @@ use super::stream;
 use crate::{
     domain::{Conversation, ConversationId, Item, Principal, ToolChoice, UserId},
     http::{
-        App, chat::body::LONGEST_MESSAGE, principal::time_left, problem::Problem, request_line::RUN_ID, sse,
+        App, chat::body::LONGEST_MESSAGE, principal::time_left, problem::Problem, request_line::RUN_ID,
+        seats::Seat, sse,
     },
     runs::{Followed, NewTurn, Prompt, Started},
     wire::chatkit::{Input, Opening, Render, Trouble},
@@ -71,11 +72,15 @@ impl<'a> Asking<'a> {
         };
         let is_again = matches!(prompt, Prompt::Again(..));
         let opening = prompt.clone();
+        let seat = match self.app.seats.take() {
+            Ok(seat) => seat,
+            Err(problem) => return trouble(problem, is_again),
+        };
         let started = match self.app.runs.start(self.new_turn(prompt, model, cancel)).await {
             Ok(started) => started,
             Err(error) => return trouble(error.into(), is_again),
         };
-        match self.tell(started, &opening, leash).await {
+        match self.tell(started, &opening, leash, seat).await {
             Ok(response) => Ok(response),
             Err(problem) => trouble(problem, true),
         }
@@ -86,13 +91,14 @@ impl<'a> Asking<'a> {
         started: Started,
         prompt: &Prompt,
         leash: Option<DropGuard>,
+        seat: Seat,
     ) -> Result<Response, Problem> {
         let thread = self.thread(started.conversation).await?;
         let opening = self.opening(started, prompt).await?;
         let Followed::Stream(heard) = self.app.runs.follow(self.user(), started.run, None).await? else {
             return Err(Problem::NotFound("run"));
         };
-        let heard = sse::until(heard, time_left(self.principal, self.app.clock.now()));
+        let heard = seat.listens(sse::until(heard, time_left(self.principal, self.app.clock.now())));
         let (render, first) = Render::open(&thread, &opening);
         let mut answer = stream::told(heard, render, first, leash, self.app.heartbeat);
         if let Ok(run) = HeaderValue::from_str(&started.run.to_string()) {
@@ -161,6 +167,7 @@ pub(super) fn trouble(problem: Problem, allow_retry: bool) -> Result<Response, P
         | Problem::StorageUnavailable(_)
         | Problem::ToolsUnavailable
         | Problem::ModelUnavailable { .. }
+        | Problem::Overloaded
         | Problem::ShuttingDown
         | Problem::Forbidden(_)
         | Problem::NotFound("message" | "task" | "item") => sentence(&problem),

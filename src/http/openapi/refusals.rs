@@ -84,6 +84,7 @@ fn of_its_own(operation: &str) -> Vec<Problem> {
                 Problem::NotFound("conversation"),
                 busy(),
                 Problem::KeyReused,
+                Problem::Overloaded,
                 Problem::ShuttingDown,
                 Problem::ModelUnavailable { retry_after: Duration::from_secs(14) },
             ];
@@ -93,6 +94,7 @@ fn of_its_own(operation: &str) -> Vec<Problem> {
         "retry" => {
             let mut all = vec![
                 busy(),
+                Problem::Overloaded,
                 Problem::ShuttingDown,
                 Problem::ModelUnavailable { retry_after: Duration::from_secs(14) },
             ];
@@ -110,7 +112,8 @@ fn of_its_own(operation: &str) -> Vec<Problem> {
         }
         "delete_conversation" => vec![busy()],
         "run_events" => {
-            vec![Problem::InvalidHeader { name: "Last-Event-ID", fault: "must be the id of an event" }]
+            let fault = "must be the id of an event";
+            vec![Problem::InvalidHeader { name: "Last-Event-ID", fault }, Problem::Overloaded]
         }
         "docs_file" | "page_file" => vec![Problem::NoSuchRoute],
         _ => Vec::new(),

@@ -33,6 +33,10 @@ use crate::{
     },
 };
 
+/// How many connections to the provider are kept for the next question. Each costs some 25 KB, and after a rush there would be
+/// as many as there were questions at once.
+const MOST_IDLE: usize = 64;
+
 /// A model of one provider.
 pub(in crate::model) struct Client {
     provider: Provider,
@@ -68,6 +72,7 @@ impl Client {
         }
         let http = reqwest::Client::builder()
             .connect_timeout(settings.connect_timeout)
+            .pool_max_idle_per_host(MOST_IDLE)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()

@@ -83,6 +83,7 @@ impl Render {
             Event::MessageDelta { message_id, delta } => self.write(*message_id, delta),
             Event::ReasoningDelta { message_id, delta } => self.think(*message_id, delta),
             Event::MessageCompleted { message_id, content, .. } => self.written(*message_id, content),
+            Event::MessageDiscarded { message_id } => self.withdraw(*message_id),
             Event::ToolStarted { message_id, call } => self.begin(*message_id, call),
             Event::ToolCompleted { message_id, result } => self.settle(*message_id, result),
             Event::Notice(notice) => events::notice(notice),
@@ -147,6 +148,15 @@ impl Render {
         self.doing = Doing::Waiting;
         let part = UpdateOut::PartDone { content_index: 0, content: TextOut::new(content) };
         [rest, updated(item.key(), part), done(item)].concat()
+    }
+
+    /// Takes back a message that will never be whole, if any of it is being shown.
+    fn withdraw(&mut self, message: ItemId) -> String {
+        match &self.doing {
+            Doing::Writing(current, _) if *current == message => self.finish(),
+            Doing::Thinking(thought) if thought.message == message => self.finish(),
+            Doing::Waiting | Doing::Thinking(_) | Doing::Calling(_) | Doing::Writing(..) => String::new(),
+        }
     }
 
     /// Shows a thought, but not between calls: they are one group, after a reload too.

@@ -10,6 +10,7 @@ mod health;
 mod injection;
 mod messages;
 mod openapi;
+mod overload;
 mod page;
 mod problems;
 mod runs;

@@ -1,13 +1,14 @@
-//! The service is killed: nothing acknowledged is lost, nothing stays open, and the conversation goes on.
+//! The service is killed and takes nothing up again: nothing acknowledged is lost, nothing stays open, and the
+//! conversation goes on.
 
 use parlor::{
     clock::Clock,
-    domain::{ConversationId, ModelIdentity, RunId, UserId, UserMessage},
-    store::{self, Accept, Store},
+    domain::{ConversationId, ItemId, ModelIdentity, RunId, ToolChoice, UserId, UserMessage},
+    store::{self, Accept, NewRun, Store},
 };
 use parlor_db::{Db, on_both, testing::Place};
 use rustix::process::{Pid, Signal, kill_process};
-use sea_query::{Alias, Expr, ExprTrait, Query};
+use sea_query::{Alias, Query};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -15,9 +16,15 @@ use crate::support::{
     eventually, migrations,
     process::{Process, children},
     provider::{Act, Answer, Provider, said},
+    rows::is_set,
     soon,
     stream::{Turn, data, names, text},
 };
+
+/// The settings of a service that ends what was cut short.
+fn interrupting(provider: &Provider) -> Vec<(&str, &str)> {
+    [&provider.settings()[..], &[("RUN_RECOVERY", "interrupt")]].concat()
+}
 
 async fn messages(service: &Process, conversation: &str) -> Vec<Value> {
     let page = service.read(&format!("/api/ada/conversations/{conversation}/messages?limit=100")).await;
@@ -27,17 +34,17 @@ async fn messages(service: &Process, conversation: &str) -> Vec<Value> {
 on_both! { migrations();
     async fn a_run_that_was_killed_is_interrupted_before_the_service_is_ready(place: Place) {
         let provider = Provider::start().await;
-        let service = Process::start(&place, &provider.settings()).await;
+        let service = Process::start(&place, &interrupting(&provider)).await;
         provider.then(Answer::acts([Act::Send(said("Once upon")), Act::Hang]));
         let mut turn = service.say("ada", "tell me a story", None).await;
         let created = turn.until("run.created").await;
         turn.until("message.delta").await;
         let (run, conversation) = (created.data["run_id"].as_str().unwrap(), conversation_of(std::slice::from_ref(&created)));
         // The text is saved once a second; that it was is seen in nothing but the database.
-        eventually("the text is saved", || async { saved_text(&place, run).await }).await;
+        eventually("the text is saved", || is_set(&place, run, "partial_text")).await;
         service.kill().await;
 
-        let service = Process::start(&place, &provider.settings()).await;
+        let service = Process::start(&place, &interrupting(&provider)).await;
         let stored = service.read(&format!("/api/ada/runs/{run}")).await;
         assert_eq!((&stored["status"], &stored["error"]["code"]), (&json!("failed"), &json!("interrupted")));
         let path = format!("/api/ada/runs/{run}/events");
@@ -59,7 +66,7 @@ on_both! { migrations();
 
     async fn a_call_in_flight_when_it_was_killed_is_in_doubt_and_the_model_is_told(place: Place) {
         let provider = Provider::start().await;
-        let service = Process::start(&place, &provider.settings()).await;
+        let service = Process::start(&place, &interrupting(&provider)).await;
         provider.then(Answer::call("add_task", &json!({"title": "milk"})));
         let child = Pid::from_raw(children(service.id())[0]).unwrap();
         kill_process(child, Signal::STOP).unwrap();
@@ -68,7 +75,7 @@ on_both! { migrations();
         turn.until("tool.started").await;
         service.kill().await;
 
-        let service = Process::start(&place, &provider.settings()).await;
+        let service = Process::start(&place, &interrupting(&provider)).await;
         let conversation = conversation_of(&[created]);
         let stored = messages(&service, &conversation).await;
         let statuses: Vec<&Value> = stored.iter().map(|message| &message["status"]).collect();
@@ -105,19 +112,6 @@ on_both! { migrations();
     }
 }
 
-async fn saved_text(place: &Place, run: &str) -> Option<()> {
-    let db = Db::open(&place.url, 2);
-    let id: uuid::Uuid = run.parse().unwrap();
-    let select = Query::select()
-        .column(Alias::new("partial_text"))
-        .from(Alias::new("runs"))
-        .and_where(Expr::col(Alias::new("id")).eq(id))
-        .to_owned();
-    let found: Option<(Option<String>,)> = db.find(&select).await.unwrap();
-    db.close().await;
-    found?.0.map(drop)
-}
-
 /// Stores a turn of Ada's that nobody runs.
 async fn accepted(place: &Place, owner: &str) -> RunId {
     let store = Store::new(Db::open(&place.url, 2), Clock::system());
@@ -125,14 +119,18 @@ async fn accepted(place: &Place, owner: &str) -> RunId {
         user: UserId::parse("ada").unwrap(),
         conversation: store::Place::New(ConversationId::new()),
         message: UserMessage { text: "hi".into(), context: String::new() },
-        run: RunId::new(),
-        model: ModelIdentity { provider: "demo".into(), model: "demo".into() },
-        owner: owner.into(),
+        run: NewRun {
+            id: RunId::new(),
+            first_message: ItemId::new(),
+            model: ModelIdentity { provider: "demo".into(), model: "demo".into() },
+            tool_choice: ToolChoice::Auto,
+            owner: owner.into(),
+        },
         key: None,
     };
     store.accept(turn.clone()).await.unwrap();
     store.close().await;
-    turn.run
+    turn.run.id
 }
 
 /// Returns the name under which a service owns its runs, which is seen in nothing but the database.

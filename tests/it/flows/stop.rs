@@ -65,7 +65,8 @@ on_both! { migrations();
 
     async fn what_the_grace_does_not_suffice_for_is_interrupted_and_told(place: Place) {
         let (provider, gate) = (Provider::start().await, Gate::closed());
-        let settings = [&provider.settings()[..], &[("SHUTDOWN_GRACE", "0.2")]].concat();
+        let settings =
+            [&provider.settings()[..], &[("SHUTDOWN_GRACE", "0.2"), ("RUN_RECOVERY", "interrupt")]].concat();
         let service = Process::start(&place, &settings).await;
         provider.otherwise(gated(&gate));
         let mut turns = Vec::new();

@@ -7,10 +7,11 @@ use parlor::{
     clock::Clock,
     domain::{
         CallId, CallStatus, ConversationId, Event, EventId, ItemId, ModelIdentity, Reply, Run, RunId,
-        RunStatus, ToolCall, ToolResult, Usage, UserId, UserMessage,
+        RunStatus, ToolCall, ToolChoice, ToolResult, Usage, UserId, UserMessage,
     },
     store::{
-        Accept, AcceptError, Ending, Hold, ItemPage, Partial, Place as Where, Refusal, Store, StoreError,
+        Accept, AcceptError, Ending, Hold, ItemPage, NewRun, Partial, Place as Where, Refusal, Store,
+        StoreError,
     },
 };
 use parlor_db::{Db, DbError, on_both, testing::Place};
@@ -38,9 +39,13 @@ fn turn(by: &str, conversation: Where) -> Accept {
         user: user(by),
         conversation,
         message: UserMessage { text: "hi".into(), context: String::new() },
-        run: RunId::new(),
-        model: ModelIdentity { provider: "custom".into(), model: "scripted".into() },
-        owner: "a test".into(),
+        run: NewRun {
+            id: RunId::new(),
+            first_message: ItemId::new(),
+            model: ModelIdentity { provider: "custom".into(), model: "scripted".into() },
+            tool_choice: ToolChoice::Auto,
+            owner: "a test".into(),
+        },
         key: None,
     }
 }
@@ -49,13 +54,13 @@ fn turn(by: &str, conversation: Where) -> Accept {
 async fn started(store: &Store) -> Hold {
     let turn = turn("ada", Where::New(ConversationId::new()));
     let accepted = store.accept(turn.clone()).await.unwrap();
-    Hold { run: turn.run, user: turn.user, conversation: accepted.conversation, attempt: 1 }
+    Hold { run: turn.run.id, user: turn.user, conversation: accepted.conversation, attempt: 1 }
 }
 
 /// Stores a reply that asks for one call, and returns the call.
 async fn asked(store: &Store, hold: &Hold) -> ToolCall {
     let (call, reply) = asking();
-    store.record_reply(hold, 1.into(), ItemId::new(), reply, Usage::default()).await.unwrap();
+    store.record_reply(hold, 1.into(), ItemId::new(), reply, Usage::default(), ItemId::new()).await.unwrap();
     call
 }
 
@@ -98,7 +103,10 @@ async fn not_refused(store: &Store, hold: &Hold, call: &ToolCall) -> Vec<&'stati
     let answer = ToolResult::without_output(call, CallStatus::Ok, "Done.");
     let (_, reply) = asking();
     let tried = [
-        ("reply", store.record_reply(hold, 9.into(), ItemId::new(), reply, Usage::default()).await),
+        (
+            "reply",
+            store.record_reply(hold, 9.into(), ItemId::new(), reply, Usage::default(), ItemId::new()).await,
+        ),
         ("start", store.start_call(hold, 9.into(), call.id).await),
         ("settle", store.settle_call(hold, 9.into(), answer).await),
         ("end", store.end_run(ending(hold)).await.map(drop)),
@@ -172,7 +180,7 @@ on_both! { migrations();
         let hold = started(&here).await;
         here.end_run(ending(&hold)).await.unwrap();
         let (one, two) = (turn("ada", Where::In(hold.conversation)), turn("ada", Where::In(hold.conversation)));
-        let runs = [one.run, two.run];
+        let runs = [one.run.id, two.run.id];
         let refused = match tokio::join!(here.accept(one), there.accept(two)) {
             (Ok(_), Err(AcceptError::Refused(refusal))) => (refusal, runs[0]),
             (Err(AcceptError::Refused(refusal)), Ok(_)) => (refusal, runs[1]),
@@ -212,11 +220,28 @@ on_both! { migrations();
         let hold = started(&store).await;
         let late = Partial { message: ItemId::new(), text: "before the call".into() };
         let (_, reply) = asking();
-        store.record_reply(&hold, 2.into(), late.message, reply, Usage::default()).await.unwrap();
+        store.record_reply(&hold, 2.into(), late.message, reply, Usage::default(), ItemId::new()).await.unwrap();
         store.checkpoint(&hold, 1.into(), late.clone(), None).await.unwrap();
-        assert_eq!(store.find_open_run(hold.run).await.unwrap().unwrap().partial, None);
+        assert_eq!(store.find_open_run(hold.run).await.unwrap().unwrap().partial(), None);
         store.checkpoint(&hold, 2.into(), late.clone(), None).await.unwrap();
-        assert_eq!(store.find_open_run(hold.run).await.unwrap().unwrap().partial, Some(late));
+        assert_eq!(store.find_open_run(hold.run).await.unwrap().unwrap().partial(), Some(late));
+    }
+
+    async fn of_two_who_take_a_run_over_one_gets_it_and_the_attempt_before_writes_no_more(place: Place) {
+        let store = store(&place);
+        let hold = started(&store).await;
+        let call = asked(&store, &hold).await;
+        store.start_call(&hold, 2.into(), call.id).await.unwrap();
+        let open = store.find_open_run(hold.run).await.unwrap().unwrap();
+        let (one, two) =
+            tokio::join!(store.take_over(open.clone(), "one".into()), store.take_over(open, "two".into()));
+        let (taken, refused) = if one.is_ok() { (one, two) } else { (two, one) };
+        assert!(matches!(refused, Err(StoreError::Fenced)));
+        let taken = taken.unwrap();
+        assert_eq!((taken.hold.attempt, taken.in_doubt), (2, vec![call.id]));
+        assert_eq!(not_refused(&store, &hold, &call).await, [""; 0]);
+        let answer = ToolResult::without_output(&call, CallStatus::Ok, "Done.");
+        store.settle_call(&taken.hold, 10_000_001.into(), answer).await.unwrap();
     }
 
     async fn a_call_is_claimed_once(place: Place) {
@@ -233,7 +258,7 @@ on_both! { migrations();
         let hold = started(&store).await;
         let ((begun, _), (unreached, _)) = (asking(), asking());
         let reply = Reply { calls: vec![begun.clone(), unreached.clone()], ..Reply::of_text("") };
-        store.record_reply(&hold, 1.into(), ItemId::new(), reply, Usage::default()).await.unwrap();
+        store.record_reply(&hold, 1.into(), ItemId::new(), reply, Usage::default(), ItemId::new()).await.unwrap();
         store.start_call(&hold, 2.into(), begun.id).await.unwrap();
         let told = store.end_run(Ending { status: RunStatus::Cancelled, ..ending(&hold) }).await.unwrap();
         let answers: Vec<_> = told
@@ -255,7 +280,7 @@ on_both! { migrations();
         let hold = started(&store).await;
         let (message, (_, reply)) = (ItemId::new(), asking());
         let reply = Reply { text: "Let me look.".into(), ..reply };
-        store.record_reply(&hold, 2.into(), message, reply, Usage::default()).await.unwrap();
+        store.record_reply(&hold, 2.into(), message, reply, Usage::default(), ItemId::new()).await.unwrap();
         // The answer to that commit was lost: the agent believes that the text was never stored.
         let unaware = Ending { reply: Some((message, Reply::cut_short("Let me look."))), ..ending(&hold) };
         let told = store.end_run(unaware).await.unwrap();

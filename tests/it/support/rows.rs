@@ -1,7 +1,8 @@
 //! What is stored of a user, row by row and whole, read past the service. Tables are found, not listed, so that a new
 //! one counts from its first day.
 
-use parlor_db::{DatabaseUrl, testing::Place};
+use parlor_db::{DatabaseUrl, Db, testing::Place};
+use sea_query::{Alias, Expr, ExprTrait, Query};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection, sqlite::SqliteConnectOptions};
 
 /// Returns every row that names the user in its `user_id`, in every table of both packages.
@@ -66,4 +67,19 @@ async fn rows_of_file(url: &DatabaseUrl, user: Option<&str>) -> Vec<String> {
         rows.extend::<Vec<String>>(found.await.unwrap());
     }
     rows
+}
+
+/// Tells whether a column of a run holds a text.
+pub async fn is_set(place: &Place, run: &str, column: &'static str) -> Option<()> {
+    let db = Db::open(&place.url, 2);
+    let id: uuid::Uuid = run.parse().unwrap();
+    let select = Query::select()
+        .column(Alias::new("id"))
+        .from(Alias::new("runs"))
+        .and_where(Expr::col(Alias::new("id")).eq(id))
+        .and_where(Expr::col(Alias::new(column)).is_not_null())
+        .to_owned();
+    let found: Option<(uuid::Uuid,)> = db.find(&select).await.unwrap();
+    db.close().await;
+    found.map(drop)
 }

@@ -1,0 +1,115 @@
+//! Taking a run up again: the history is the state, so a new attempt loads it and asks what is next.
+//!
+//! It is done in two steps. First the run is taken over and its log stands ready, so that who asks for it finds it. It
+//! goes on once the tool servers had their chance to start.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{
+    Inner, Runs,
+    drive::{Job, drive},
+    live::Live,
+    recorder::{Beginning, Recorder},
+};
+use crate::{
+    domain::{EventId, Model, ModelIdentity, NoticeCode, Principal, Scribe},
+    store::{OpenRun, StoreError, TakenOver},
+};
+
+/// Runs that were taken over and wait to go on.
+#[must_use = "a run that was taken over goes on only if it is told to"]
+#[derive(Default)]
+pub struct TakenUp(pub(super) Vec<Job>);
+
+impl TakenUp {
+    /// Returns how many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Runs {
+    /// Lets runs go on that were taken over.
+    pub fn go_on(&self, taken: TakenUp) {
+        for job in taken.0 {
+            let hold = job.recorder.hold();
+            let span = tracing::info_span!(
+                "run", run.id = %hold.run, conversation.id = %hold.conversation, user.id = hold.user.as_str(),
+                attempt = hold.attempt
+            );
+            self.0.shutdown.spawn_run(drive(self.clone(), job).instrument(span));
+        }
+    }
+
+    /// Takes a run over and opens its log, with all in it that is stored. Nothing if somebody else was faster.
+    pub(super) async fn take_up(&self, run: OpenRun) -> Result<Option<Job>, StoreError> {
+        let inner = &self.0;
+        let taken = match inner.store.take_over(run.clone(), inner.owner.clone()).await {
+            Ok(taken) => taken,
+            Err(StoreError::Fenced) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let live = inner.open_log(&run, &taken).await?;
+        let (model, replaced) = inner.model_of(&run.model);
+        let recorder = Recorder::new(
+            inner.store.clone(),
+            inner.clock.clone(),
+            taken.hold.clone(),
+            Arc::clone(&live),
+            run.model.clone(),
+            beginning(&run, &taken),
+        );
+        if let Some(notice) = replaced {
+            recorder.replaced(&model.identity(), notice);
+        }
+        let principal = Principal { user: run.user, expires_at: None };
+        let (in_doubt, _place) = (taken.in_doubt, Arc::clone(&inner.places).try_acquire_owned().ok());
+        Ok(Some(Job { live, recorder, principal, model, tool_choice: run.tool_choice, in_doubt, _place }))
+    }
+}
+
+impl Inner {
+    async fn open_log(&self, run: &OpenRun, taken: &TakenOver) -> Result<Arc<Live>, StoreError> {
+        let stored = match self.store.find_run(&run.user, run.id).await? {
+            Some(found) => self.store.replay(&run.user, &found).await?,
+            None => return Err(StoreError::Fenced),
+        };
+        let hold = &taken.hold;
+        let live = self.shelf.open(hold.run, hold.user.clone(), hold.conversation, CancellationToken::new());
+        stored.into_iter().for_each(|(id, event)| live.push(id, event));
+        Ok(live)
+    }
+
+    /// Finds the model that a run was accepted for; if the configuration no longer has it, the usual one, and what users
+    /// are told of that.
+    fn model_of(&self, wanted: &ModelIdentity) -> (Arc<dyn Model>, Option<NoticeCode>) {
+        let usual = self.models.usual();
+        let ModelIdentity { provider, model } = usual.identity();
+        if (&provider, &model) == (&wanted.provider, &wanted.model) {
+            return (Arc::clone(usual), None);
+        }
+        match self.models.find(Some(&wanted.provider), Some(&wanted.model)) {
+            Ok(model) => (Arc::clone(model), None),
+            Err(_no_longer_there) if provider == wanted.provider => {
+                (Arc::clone(usual), Some(NoticeCode::ModelFallback))
+            }
+            Err(_no_longer_there) => (Arc::clone(usual), Some(NoticeCode::ProviderFallback)),
+        }
+    }
+}
+
+/// Says where an attempt begins that goes on with a run.
+fn beginning(run: &OpenRun, taken: &TakenOver) -> Beginning {
+    let first = EventId::first_of(taken.hold.attempt);
+    Beginning {
+        next: if taken.last_event < first { first } else { taken.last_event.next() },
+        last_stored: taken.last_event,
+        message: taken.message,
+        asked_by: taken.asked_by.unwrap_or(taken.message),
+        usage: run.usage,
+        started_at: run.created_at,
+    }
+}

@@ -56,7 +56,7 @@ fn check(said: &[ModelEvent], outcome: &Result<(), ModelError>) {
                 assert!(!call.name.is_empty() && !call.provider_id.is_empty(), "{call:?}");
                 calls += 1;
             }
-            ModelEvent::Meta(_) | ModelEvent::Usage(_) => {}
+            ModelEvent::CallBegun | ModelEvent::Meta(_) | ModelEvent::Usage(_) => {}
             ModelEvent::Finished(_) => assert_eq!(position + 1, said.len(), "something follows the end"),
             ModelEvent::Alive | ModelEvent::Replaced { .. } => panic!("not the reader's to say: {event:?}"),
         }

@@ -4,11 +4,11 @@ use futures_util::{StreamExt, stream::BoxStream};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::{Agent, Stop, Turn, window, window::Room};
+use super::{Agent, Stop, Turn, asking::Asking, window, window::Room};
 use crate::domain::{
-    CallId, Finish, Item, ItemId, MESSAGE_LIMIT, ModelError, ModelErrorKind, ModelEvent, ModelRequest,
-    NoticeCode, ProviderMeta, Reply, RequestedCall, RunFailure, Tool, ToolCall, ToolChoice, cut_at,
-    without_nul,
+    CallId, Finish, Item, ItemId, MESSAGE_LIMIT, ModelError, ModelErrorKind, ModelEvent, ModelIdentity,
+    ModelRequest, NoticeCode, ProviderMeta, Reply, RequestedCall, RunFailure, Tool, ToolCall, ToolChoice,
+    cut_at, without_nul,
 };
 
 /// The most calls that one reply may hold; what goes beyond is not made.
@@ -32,13 +32,13 @@ const CUT_OFF: &str = "(The reply was cut off before it began.)";
 /// A reply while it is being read.
 struct Draft {
     message: ItemId,
-    /// Whether any of it was told.
+    /// Whether any of it came that must not come twice.
     is_heard: bool,
     text: String,
     calls: Vec<RequestedCall>,
     meta: Option<Value>,
-    /// The provider that wrote it.
-    provider: String,
+    /// The model that writes it.
+    by: ModelIdentity,
 }
 
 impl Agent {
@@ -56,14 +56,15 @@ impl Agent {
         let tools: &[Tool] = if with_tools { &listed } else { &[] };
         self.tell_circumstances(turn, with_tools);
         let mut draft = Draft::of(turn);
-        let finish = self.read_what_fits(turn, tools, &mut draft).await.map_err(|error| failed(&error))?;
+        let finish =
+            self.read_what_fits(turn, tools, &mut draft).await.map_err(|error| failed(turn, &error))?;
         if finish == Finish::Length {
             turn.notice(NoticeCode::ReplyTruncated);
         }
         let message = draft.message;
         let may_call = with_tools && turn.tool_choice != ToolChoice::None;
         let Some(written) = draft.into_reply(tools, &finish, may_call) else {
-            return Err(failed(&ModelError::new(ModelErrorKind::MalformedReply, "an empty reply")));
+            return Err(failed(turn, &ModelError::new(ModelErrorKind::MalformedReply, "an empty reply")));
         };
         if written.text_was_made_up {
             turn.scribe.delta(message, &written.reply.text);
@@ -88,7 +89,8 @@ impl Agent {
         tools: &[Tool],
         draft: &mut Draft,
     ) -> Result<Finish, ModelError> {
-        let room = self.room(turn, tools);
+        let constant = window::constant_tokens(&self.instructions, tools);
+        let room = self.room(turn.model, constant);
         turn.make_room(room);
         let fitting = window::shown(turn.history.items(), room);
         let sent = window::tokens(&fitting);
@@ -97,7 +99,7 @@ impl Agent {
             outcome => return outcome,
         };
         // A model that refuses may have said how much it takes. If it did not, or took more by its own account, half is tried.
-        let known = self.room(turn, tools);
+        let known = self.room(turn.model, constant);
         let room = if known.is_less_than(sent) { known } else { Room::half_of(sent) };
         turn.make_room(room);
         let fitting = window::shown(turn.history.items(), room);
@@ -112,10 +114,6 @@ impl Agent {
         self.read(turn, &fitting, tools, draft).await
     }
 
-    fn room(&self, turn: &Turn<'_>, tools: &[Tool]) -> Room {
-        Room::beside(&self.instructions, tools, self.limits.history_tokens, turn.model.context_window())
-    }
-
     /// Reads the stream to its end. What was read so far stays in the draft, whatever happens.
     async fn read(
         &self,
@@ -124,39 +122,61 @@ impl Agent {
         tools: &[Tool],
         draft: &mut Draft,
     ) -> Result<Finish, ModelError> {
+        let asking = Asking::of(self, turn, tools, history);
         let request = ModelRequest {
             instructions: &self.instructions,
             history,
             tools,
             tool_choice: turn.tool_choice,
             conversation_id: turn.conversation_id,
+            meter: &asking.meter,
+            asker: &asking,
         };
         let mut stream = turn.model.stream(request).await?;
         loop {
-            match next_event(&mut stream, self.limits.idle).await? {
-                ModelEvent::Replaced { by, notice } => {
-                    turn.scribe.replaced(&by, notice);
-                    draft.provider = by.provider;
-                }
-                ModelEvent::Reasoning(text) if self.limits.tells_reasoning => {
-                    draft.is_heard = true;
-                    turn.scribe.reasoning(draft.message, &text);
-                }
-                ModelEvent::Alive | ModelEvent::Reasoning(_) => {}
-                ModelEvent::Text(text) => {
-                    let text = without_nul(text);
-                    let fits = draft.add(&text);
-                    turn.scribe.delta(draft.message, fits);
-                    if fits.len() < text.len() {
-                        return Ok(Finish::Length);
-                    }
-                }
-                ModelEvent::Call(call) => draft.calls.push(call),
-                ModelEvent::Meta(meta) => draft.meta = Some(meta),
-                ModelEvent::Usage(usage) => turn.scribe.spent(usage),
-                ModelEvent::Finished(finish) => return Ok(finish),
+            let event = next_event(&mut stream, self.limits.idle).await?;
+            if let Some(finish) = self.take_in(event, turn, &asking, draft) {
+                return Ok(finish);
             }
         }
+    }
+
+    /// Takes in a piece of a reply, and tells what is for others to hear. Returns how the reply ends, if it does.
+    fn take_in(
+        &self,
+        event: ModelEvent,
+        turn: &Turn<'_>,
+        asking: &Asking<'_>,
+        draft: &mut Draft,
+    ) -> Option<Finish> {
+        match event {
+            ModelEvent::Replaced { by, notice } => {
+                turn.scribe.replaced(&by, notice);
+                draft.by = by;
+            }
+            ModelEvent::Reasoning(text) if self.limits.tells_reasoning => {
+                draft.is_heard = true;
+                turn.scribe.reasoning(draft.message, &text);
+            }
+            ModelEvent::Alive | ModelEvent::Reasoning(_) => {}
+            ModelEvent::Text(text) => {
+                let text = without_nul(text);
+                let fits = draft.add(&text);
+                turn.scribe.delta(draft.message, fits);
+                return (fits.len() < text.len()).then_some(Finish::Length);
+            }
+            ModelEvent::CallBegun => draft.is_heard = true,
+            ModelEvent::Call(call) => draft.calls.push(call),
+            ModelEvent::Meta(meta) => draft.meta = Some(meta),
+            ModelEvent::Usage(usage) => {
+                if !usage.estimated {
+                    self.calibration.learn(&draft.by, asking.sent(), usage.input_tokens);
+                }
+                turn.scribe.spent(usage);
+            }
+            ModelEvent::Finished(finish) => return Some(finish),
+        }
+        None
     }
 }
 
@@ -172,7 +192,10 @@ async fn next_event(
 }
 
 /// Turns a model's failure into the run's; its detail goes to the log, and nowhere else.
-fn failed(error: &ModelError) -> Stop {
+fn failed(turn: &Turn<'_>, error: &ModelError) -> Stop {
+    if let Some(wait) = error.retry_after {
+        turn.scribe.asked_to_wait(wait);
+    }
     tracing::warn!(error = error as &dyn std::error::Error, "a model call failed");
     Stop::Failed(RunFailure::from(error.kind))
 }
@@ -184,14 +207,13 @@ struct Written {
 
 impl Draft {
     fn of(turn: &Turn<'_>) -> Self {
-        let provider = turn.model.identity().provider;
         Self {
             message: turn.scribe.next_message(),
             is_heard: false,
             text: String::new(),
             calls: Vec::new(),
             meta: None,
-            provider,
+            by: turn.model.identity(),
         }
     }
 
@@ -207,7 +229,8 @@ impl Draft {
     fn into_reply(self, tools: &[Tool], finish: &Finish, with_tools: bool) -> Option<Written> {
         let incomplete = *finish == Finish::Length;
         let calls = if incomplete || !with_tools { Vec::new() } else { resolve(self.calls, tools) };
-        let provider_meta = self.meta.map(|data| ProviderMeta { provider: self.provider, data });
+        let ModelIdentity { provider, model } = self.by;
+        let provider_meta = self.meta.map(|data| ProviderMeta { provider, model: Some(model), data });
         let stand_in = match (self.text.is_empty() && calls.is_empty(), incomplete, with_tools) {
             (false, _, _) => None,
             (true, true, _) => Some(CUT_OFF),
@@ -289,7 +312,7 @@ mod tests {
             text: text.into(),
             calls,
             meta: None,
-            provider: String::new(),
+            by: ModelIdentity { provider: String::new(), model: String::new() },
         }
     }
 

@@ -3,6 +3,8 @@
 //! The loop is all there is to it. What comes next is decided by [`next`]; what a step is stands in `ask` and `hands`.
 
 mod ask;
+mod asking;
+mod calibration;
 mod hands;
 mod history;
 pub mod instructions;
@@ -10,6 +12,7 @@ pub mod window;
 
 use std::{sync::Arc, time::Duration};
 
+pub use calibration::Calibration;
 pub use hands::{Hands, Past};
 pub use history::History;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +31,8 @@ pub struct Agent {
     pub instructions: Arc<str>,
     /// How it paces itself.
     pub limits: Limits,
+    /// How far its estimate of tokens is off.
+    pub calibration: Calibration,
 }
 
 /// How far a turn may go.
@@ -75,6 +80,11 @@ pub enum Stop {
 }
 
 impl Agent {
+    /// Tells how many tokens of history, by our estimate, may be worth reading for a model.
+    pub fn reach(&self, model: &dyn Model) -> usize {
+        self.calibration.estimated(&model.identity(), self.limits.history_tokens)
+    }
+
     /// Takes a turn to its end and returns the last reply, which is not written down yet: it belongs into one commit
     /// with the end of the run. There is none if there was nothing to do.
     pub async fn take(&self, mut turn: Turn<'_>) -> Result<Option<(ItemId, Reply)>, Stop> {

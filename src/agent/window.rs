@@ -13,6 +13,9 @@ const LEAST_OF_A_RESULT: usize = 512;
 /// What a model's window must leave for the reply at most, in tokens; of a small window it is a quarter.
 const REPLY_ROOM: usize = 4096;
 
+/// The part of a known window that is left empty, for what the estimate misses: a tenth.
+const MARGIN: usize = 10;
+
 /// What every message costs beside its text, in tokens.
 const PER_MESSAGE: usize = 4;
 
@@ -35,17 +38,27 @@ impl Room {
     }
 
     /// Finds the room for history beside the instructions and the tools: within the budget, and within the model's window
-    /// where that is known.
-    pub fn beside(instructions: &str, tools: &[Tool], budget: usize, window: Option<usize>) -> Self {
-        let window = window.map(|window| window - REPLY_ROOM.min(window / 4));
-        let taken = message(instructions.len()) + tools.iter().map(tool_tokens).sum::<usize>();
-        Self::of(window.map_or(budget, |window| window.min(budget)).saturating_sub(taken))
+    /// where that is known. `estimated` says how many tokens by our estimate are so many of the model's.
+    pub fn beside(
+        taken: usize,
+        budget: usize,
+        window: Option<usize>,
+        estimated: impl Fn(usize) -> usize,
+    ) -> Self {
+        let window = window.map(|window| window - REPLY_ROOM.min(window / 4) - window / MARGIN);
+        let most = window.map_or(budget, |window| window.min(budget));
+        Self::of(estimated(most).saturating_sub(taken))
     }
 
     /// Tells whether so many tokens are too many.
     pub const fn is_less_than(self, tokens: usize) -> bool {
         self.most < tokens
     }
+}
+
+/// Estimates the tokens that stand in every request: the instructions and the tools.
+pub fn constant_tokens(instructions: &str, tools: &[Tool]) -> usize {
+    message(instructions.len()) + tools.iter().map(tool_tokens).sum::<usize>()
 }
 
 /// Decides how many of the first items are left out, so that what is left begins with a turn. Nothing is as long as it
@@ -232,12 +245,14 @@ mod tests {
             is_keyed: true,
         };
         let taken = 100 + 4 + (30 + bytes).div_ceil(3) + 4;
-        let beside =
-            |budget, window| Room::beside(&"i".repeat(300), std::slice::from_ref(&tool), budget, window);
+        assert_eq!(constant_tokens(&"i".repeat(300), &[tool]), taken);
+        let beside = |budget, window| Room::beside(taken, budget, window, |tokens| tokens);
         assert_eq!(beside(5_000, None), Room::of(5_000 - taken));
         assert_eq!(beside(5_000, Some(100_000)), Room::of(5_000 - taken));
-        assert_eq!(beside(5_000, Some(4_000)), Room::of(3_000 - taken), "a quarter is for the reply");
-        assert_eq!(beside(50_000, Some(40_000)), Room::of(40_000 - REPLY_ROOM - taken));
+        assert_eq!(beside(5_000, Some(4_000)), Room::of(2_600 - taken), "a quarter is for the reply");
+        let generous = Room::beside(taken, 5_000, Some(4_000), |tokens| tokens * 2);
+        assert_eq!(generous, Room::of(5_200 - taken), "a model that counts half");
+        assert_eq!(beside(50_000, Some(40_000)), Room::of(40_000 - REPLY_ROOM - 4_000 - taken));
         assert_eq!(beside(5_000, Some(10)), Room::of(0));
     }
 
@@ -245,8 +260,11 @@ mod tests {
     fn what_a_provider_wants_back_counts() {
         let mut reply = Reply::of_text("hi");
         let without = tokens(&[Item::Assistant(reply.clone())]);
-        reply.provider_meta =
-            Some(crate::domain::ProviderMeta { provider: "x".into(), data: json!("m".repeat(298)) });
+        reply.provider_meta = Some(crate::domain::ProviderMeta {
+            provider: "x".into(),
+            model: None,
+            data: json!("m".repeat(298)),
+        });
         assert_eq!(tokens(&[Item::Assistant(reply)]), without + 100);
     }
 

@@ -15,7 +15,7 @@ pub use check::{Finding, Outcome, reach_out};
 pub use models::{models, steady};
 
 use crate::{
-    agent::{Agent, Hands, Limits, instructions::instructions},
+    agent::{Agent, Calibration, Hands, Limits, instructions::instructions},
     auth::Auth,
     clock::Clock,
     config::{self, AuthMode, Config, HangUp, Hosts, Origins, Recovery},
@@ -182,6 +182,7 @@ fn runs(
             tells_reasoning: config.agent.tells_reasoning,
             idle: config.model.idle_timeout,
         },
+        calibration: Calibration::default(),
     };
     let settings = RunSettings {
         timeout: config.run.timeout,

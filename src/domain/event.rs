@@ -1,8 +1,13 @@
 //! What happens in a run, told once. Native SSE, text, JSON and ChatKit are renderings of these.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::{ConversationId, ItemId, RunFailure, RunId, RunStatus, ToolCall, ToolResult, Usage};
+
+/// The longest time that a client is asked to wait, whatever a provider says.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One thing that happened in a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,6 +86,17 @@ pub struct End {
     pub failure: Option<RunFailure>,
     /// What it cost.
     pub usage: Usage,
+    /// How long the model asks to be left alone, counted from the end. Not stored.
+    pub retry_after: Option<Duration>,
+}
+
+impl End {
+    /// Says after how many seconds another try makes sense, where the model said so and the failure may pass.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.failure.filter(|failure| failure.is_retryable())?;
+        let wait = self.retry_after?.min(LONGEST_WAIT);
+        Some((wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
+    }
 }
 
 /// Something worth knowing.
@@ -110,11 +126,13 @@ pub enum NoticeCode {
     ToolsUnavailable,
     /// Older turns did not fit and were left out. Told in the turn that leaves them out, not in those after it.
     HistoryTrimmed,
+    /// The model failed before its first word and is asked again after a pause that people notice.
+    ModelRetrying,
 }
 
 impl NoticeCode {
     /// Every code, for tables.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::DemoMode,
         Self::ProviderFallback,
         Self::ModelFallback,
@@ -122,6 +140,7 @@ impl NoticeCode {
         Self::MaxTurnsReached,
         Self::ToolsUnavailable,
         Self::HistoryTrimmed,
+        Self::ModelRetrying,
     ];
 
     /// Returns the code that clients know.
@@ -134,6 +153,7 @@ impl NoticeCode {
             Self::MaxTurnsReached => "max_turns_reached",
             Self::ToolsUnavailable => "tools_unavailable",
             Self::HistoryTrimmed => "history_trimmed",
+            Self::ModelRetrying => "model_retrying",
         }
     }
 
@@ -148,8 +168,31 @@ impl NoticeCode {
             Self::ReplyTruncated => "The reply hit a length limit and was cut short.",
             Self::MaxTurnsReached => "The model reached its limit of steps and was asked to sum up.",
             Self::ToolsUnavailable => "Some tools are unavailable right now.",
+            Self::ModelRetrying => "The AI service is busy; trying again.",
             Self::HistoryTrimmed => "Older parts of this conversation were left out to fit the model.",
         };
         Notice { code: self, message: message.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(failure: Option<RunFailure>, retry_after: Option<Duration>) -> Option<u64> {
+        let run_id = RunId::new();
+        let (status, usage) = (RunStatus::Failed, Usage::default());
+        End { run_id, status, failure, usage, retry_after }.retry_after_seconds()
+    }
+
+    #[test]
+    fn a_client_is_told_to_wait_whole_seconds_of_a_day_at_most_and_only_for_what_may_pass() {
+        let busy = Some(RunFailure::ModelRateLimited);
+        let told = |millis: u64| seconds(busy, Some(Duration::from_millis(millis)));
+        assert_eq!([0, 1, 30_000, 30_001].map(told), [Some(1), Some(1), Some(30), Some(31)]);
+        assert_eq!(seconds(busy, Some(Duration::MAX)), Some(86_400));
+        assert_eq!(seconds(busy, None), None);
+        assert_eq!(seconds(Some(RunFailure::ModelQuota), Some(Duration::from_secs(9))), None);
+        assert_eq!(seconds(None, Some(Duration::from_secs(9))), None);
     }
 }

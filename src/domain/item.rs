@@ -56,11 +56,14 @@ impl Reply {
     }
 }
 
-/// Opaque data of a provider, replayed to the same provider only.
+/// Opaque data of a provider, replayed to the same provider and family of models only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProviderMeta {
     /// The provider that sent it, as in `LLM_PROVIDER`.
     pub provider: String,
+    /// The model that sent it; not known of older rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// What it sent.
     pub data: Value,
 }

@@ -10,6 +10,7 @@ mod feedback;
 mod gate;
 mod ids;
 mod item;
+mod meter;
 mod model;
 mod models;
 mod next;
@@ -27,8 +28,9 @@ pub use feedback::Feedback;
 pub use gate::{Gate, Verdict};
 pub use ids::{CallId, ConversationId, EventId, IdError, ItemId, RunId};
 pub use item::{Item, ProviderMeta, Recorded, Reply, Role, UserMessage};
+pub use meter::Meter;
 pub use model::{
-    Finish, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest, RequestedCall,
+    Asker, Finish, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest, RequestedCall,
     ToolChoice,
 };
 pub use models::{Models, NoSuchModel};

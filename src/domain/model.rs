@@ -1,15 +1,15 @@
 //! The model, seen from the agent: one request in, a stream of events out.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 
-use super::{BoxError, ConversationId, Item, NoticeCode, RunFailure, Tool, Usage};
+use super::{BoxError, ConversationId, Item, Meter, NoticeCode, RunFailure, Tool, Usage};
 
 /// Which model answers, as clients and the log see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ModelIdentity {
     /// The provider, as in `LLM_PROVIDER`.
     pub provider: String,
@@ -18,7 +18,7 @@ pub struct ModelIdentity {
 }
 
 /// Everything that a model is told for one reply.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct ModelRequest<'a> {
     /// The constant instructions.
     pub instructions: &'a str,
@@ -30,6 +30,19 @@ pub struct ModelRequest<'a> {
     pub tool_choice: ToolChoice,
     /// The conversation, for caches that want a key.
     pub conversation_id: ConversationId,
+    /// Where calls are counted that come to no reply.
+    pub meter: &'a Meter,
+    /// Who asks.
+    pub asker: &'a dyn Asker,
+}
+
+/// Whoever asks, as far as a model has something to say or to ask before its reply begins.
+pub trait Asker: Send + Sync {
+    /// Hears that the question is asked again after so long a pause.
+    fn waits(&self, pause: Duration);
+
+    /// Returns as much of the history as fits a model that is asked in the place of the first one.
+    fn fitting(&self, model: &dyn Model) -> Cow<'_, [Item]>;
 }
 
 /// Whether a model may, must or must not call a tool.
@@ -79,11 +92,13 @@ pub enum ModelEvent {
     Text(String),
     /// A piece of what the model thinks before it speaks; never empty, and never part of the text.
     Reasoning(String),
+    /// The model has begun to write a call. There is nothing to tell yet, but the question must not be asked a second time.
+    CallBegun,
     /// A whole call. Sent only once the reply is known to be whole.
     Call(RequestedCall),
     /// What the provider wants back with this reply, opaque.
     Meta(Value),
-    /// What one call cost. A reply that took several attempts has several.
+    /// What the call cost that this is the reply of.
     Usage(Usage),
     /// The reply is whole. Nothing follows.
     Finished(Finish),

@@ -1,5 +1,7 @@
 //! Where the agent writes down what it does. Write down, then act, then tell.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{BoxError, ItemId, ModelIdentity, NoticeCode, Reply, ToolCall, ToolResult, Usage};
@@ -40,6 +42,9 @@ pub trait Scribe: Send + Sync {
 
     /// Counts what a model call cost.
     fn spent(&self, usage: Usage);
+
+    /// Remembers how long the model asks to be left alone. Never waits; it is told with the failure of the run, if it fails.
+    fn asked_to_wait(&self, wait: Duration);
 
     /// Returns once the reply and its calls are safe.
     async fn reply(&self, message: ItemId, reply: &Reply) -> Result<(), ScribeError>;

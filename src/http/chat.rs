@@ -150,7 +150,7 @@ async fn json(
     started: Started,
     heard: Pin<Box<dyn Stream<Item = Heard> + Send>>,
 ) -> Result<Response, Problem> {
-    let notices: Vec<Notice> = heard.filter_map(|(_, event)| async move { notice(&event) }).collect().await;
+    let (notices, retry_after_seconds) = what_is_not_stored(heard).await;
     let user = &principal.user;
     let Some(run) = app.store.find_run(user, started.run).await? else {
         return Err(Problem::NotFound("run"));
@@ -158,7 +158,8 @@ async fn json(
     match run.status {
         RunStatus::Failed => {
             let failure = run.failure.unwrap_or(RunFailure::Internal);
-            Err(Problem::RunFailed { failure, run: run.id, conversation: run.conversation_id })
+            let (run, conversation) = (run.id, run.conversation_id);
+            Err(Problem::RunFailed { failure, run, conversation, retry_after_seconds })
         }
         // The stream ended without an end: the service stops, or could not store it.
         RunStatus::Running => Err(Problem::ShuttingDown),
@@ -169,8 +170,19 @@ async fn json(
     }
 }
 
-fn notice(event: &Event) -> Option<Notice> {
-    if let Event::Notice(notice) = event { Some(notice.clone()) } else { None }
+/// Hears a run to its end and keeps what no table holds: its notices, and when to come back after a failure.
+async fn what_is_not_stored(
+    mut heard: Pin<Box<dyn Stream<Item = Heard> + Send>>,
+) -> (Vec<Notice>, Option<u64>) {
+    let (mut notices, mut retry_after_seconds) = (Vec::new(), None);
+    while let Some((_, event)) = heard.next().await {
+        if let Event::Notice(notice) = event.as_ref() {
+            notices.push(notice.clone());
+        } else if let Event::Ended(end) = event.as_ref() {
+            retry_after_seconds = end.retry_after_seconds();
+        }
+    }
+    (notices, retry_after_seconds)
 }
 
 fn with_headers(mut answer: Response, principal: &Principal, started: Started) -> Response {

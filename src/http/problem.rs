@@ -55,7 +55,12 @@ pub enum Problem {
     #[error("this idempotency key was used for another request")]
     KeyReused,
     #[error("{}", failure.message())]
-    RunFailed { failure: RunFailure, run: RunId, conversation: ConversationId },
+    RunFailed {
+        failure: RunFailure,
+        run: RunId,
+        conversation: ConversationId,
+        retry_after_seconds: Option<u64>,
+    },
     #[error("storage is temporarily unavailable")]
     StorageUnavailable(#[source] StoreError),
     #[error("the task list is temporarily unavailable")]
@@ -119,6 +124,9 @@ impl Problem {
     fn retry_after(&self) -> Option<u64> {
         if let Self::ModelUnavailable { retry_after } = self {
             return Some(retry_after.as_secs() + 1);
+        }
+        if let Self::RunFailed { retry_after_seconds, .. } = self {
+            return *retry_after_seconds;
         }
         let (status, _, _) = self.row();
         (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER_SECONDS)

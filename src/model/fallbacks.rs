@@ -26,7 +26,7 @@ impl Model for Fallbacks {
         self.usual.identity()
     }
 
-    /// That of the usual model, which is asked first. Another may take less, and then cannot stand in for it.
+    /// That of the usual model, which is asked first. Another that takes less is sent less.
     fn context_window(&self) -> Option<usize> {
         self.usual.context_window()
     }
@@ -58,7 +58,7 @@ impl Model for Fallbacks {
                 model.provider = %by.provider, model.name = %by.model,
                 "the usual model fails; another is asked"
             );
-            match other.stream(request).await {
+            match stand_in(other.as_ref(), request).await {
                 Ok(reply) => {
                     let replaced = ModelEvent::Replaced { by, notice: NoticeCode::ProviderFallback };
                     return Ok(stream::iter([Ok(replaced)]).chain(reply).boxed());
@@ -69,6 +69,24 @@ impl Model for Fallbacks {
             }
         }
         Err(failure)
+    }
+}
+
+/// Asks a model in the place of the usual one with as much as it takes; once more with less, if it says only then how much that is.
+async fn stand_in(
+    model: &dyn Model,
+    request: ModelRequest<'_>,
+) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
+    let fitting = request.asker.fitting(model);
+    match model.stream(ModelRequest { history: &fitting, ..request }).await {
+        Err(error) if error.kind == ModelErrorKind::ContextOverflow => {
+            let less = request.asker.fitting(model);
+            if less == fitting {
+                return Err(error);
+            }
+            model.stream(ModelRequest { history: &less, ..request }).await
+        }
+        outcome => outcome,
     }
 }
 
@@ -92,7 +110,10 @@ const fn may_help(kind: ModelErrorKind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::fake::{Fake, ask};
+    use crate::{
+        domain::{Item, Meter, Reply},
+        model::fake::{Alone, Fake, ask, ask_as, word},
+    };
 
     async fn asked(models: [Fake; 3]) -> Result<Vec<ModelEvent>, ModelErrorKind> {
         let [usual, second, third] = models;
@@ -133,6 +154,31 @@ mod tests {
     async fn if_all_fail_the_usual_models_trouble_is_told() {
         let kinds = [ModelErrorKind::RateLimited, ModelErrorKind::Auth, ModelErrorKind::Upstream];
         assert_eq!(asked(kinds.map(|kind| Fake::failing("x", kind))).await, Err(ModelErrorKind::RateLimited));
+    }
+
+    /// Has a model stand in for one that is down, in a conversation of eight items, and returns how many it was sent.
+    async fn sent_to(other: Fake) -> Vec<usize> {
+        let history = (0..8).map(|at| Item::Assistant(Reply::of_text(at.to_string()))).collect();
+        let (other, asker) = (Arc::new(other), Alone { history, ..Alone::default() });
+        let models = Fallbacks::new(
+            Arc::new(Fake::failing("a", ModelErrorKind::Upstream)),
+            vec![Arc::clone(&other) as Arc<dyn Model>],
+        );
+        drop(ask_as(&asker, &Meter::default(), &models).await);
+        other.sent()
+    }
+
+    #[tokio::test]
+    async fn a_model_that_takes_less_is_sent_less_also_when_it_says_so_only_then() {
+        assert_eq!(sent_to(Fake::saying("b", "b")).await, [8]);
+        assert_eq!(sent_to(Fake::saying("b", "b").taking(3)).await, [3]);
+        let overflow = || Err(ModelErrorKind::ContextOverflow);
+        assert_eq!(sent_to(Fake::new("b", [overflow(), word("b")])).await, [8, 4]);
+        assert_eq!(
+            sent_to(Fake::new("b", [overflow()]).taking(1)).await,
+            [1],
+            "there is nothing to leave out"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! - `successors`: the next default model, where a provider has shut the first one down
 //! - `fallbacks`: other providers, where the usual one fails
 //! - `catalog`: the models that a provider lists, for a look before the first turn
-//! - `estimate`: tokens, where a provider does not say
+//! - `estimate`: tokens, where a provider does not say; `tab`: what a call costs that nobody hears the end of
 
 mod attempts;
 mod catalog;
@@ -19,6 +19,7 @@ mod fake;
 mod fallbacks;
 mod providers;
 mod successors;
+mod tab;
 
 use std::sync::Arc;
 

@@ -61,7 +61,9 @@ impl Model for Successors {
         let mut place = first;
         loop {
             let (model, has_next) = self.at(place);
-            match model.stream(request).await {
+            let fitting = (place > first).then(|| request.asker.fitting(model.as_ref()));
+            let history = fitting.as_deref().unwrap_or(request.history);
+            match model.stream(ModelRequest { history, ..request }).await {
                 Err(error) if error.kind == ModelErrorKind::NotFound && has_next => {
                     place += 1;
                     let (gone, next) = (model.identity().model, self.at(place).0.identity().model);
@@ -82,7 +84,10 @@ impl Model for Successors {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::fake::{Fake, ask, word};
+    use crate::{
+        domain::{Item, Meter, Reply},
+        model::fake::{Alone, Fake, ask, ask_as, word},
+    };
 
     fn successors(first: Fake, second: Fake) -> Successors {
         Successors::new(Arc::new(first), vec![Arc::new(second)])
@@ -98,6 +103,18 @@ mod tests {
         assert_eq!(events[..2], [replaced, ModelEvent::Text("hi".into())]);
         assert_eq!(models.identity().model, "new");
         assert_eq!(ask(&models).await.unwrap()[0], ModelEvent::Text("hi".into()));
+    }
+
+    #[tokio::test]
+    async fn a_successor_is_sent_what_it_takes() {
+        let (gone, next) =
+            (Fake::failing("old", ModelErrorKind::NotFound), Fake::saying("new", "hi").taking(3));
+        let next = Arc::new(next);
+        let models = Successors::new(Arc::new(gone), vec![Arc::clone(&next) as Arc<dyn Model>]);
+        let history = vec![Item::Assistant(Reply::of_text("a")); 8];
+        let asker = Alone { history, ..Alone::default() };
+        ask_as(&asker, &Meter::default(), &models).await.unwrap();
+        assert_eq!(next.sent(), [3]);
     }
 
     #[tokio::test]

@@ -90,7 +90,7 @@ impl Drop for Retired<'_> {
 
 async fn work(inner: &Inner, job: &Job) -> Outcome {
     let recorder = &job.recorder;
-    let history = match load_history(inner, recorder.hold()).await {
+    let history = match load_history(inner, recorder.hold(), inner.agent.reach(job.model.as_ref())).await {
         Ok(history) => history,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the history could not be read");
@@ -112,7 +112,7 @@ async fn work(inner: &Inner, job: &Job) -> Outcome {
 
 /// Reads the history back to where the context begins, or until there is more than will be sent. A long conversation
 /// costs no more than that.
-async fn load_history(inner: &Inner, hold: &Hold) -> Result<History, StoreError> {
+async fn load_history(inner: &Inner, hold: &Hold, most: usize) -> Result<History, StoreError> {
     let mut newest_first: Vec<Recorded> = Vec::new();
     let (mut tokens, mut has_message) = (0, false);
     loop {
@@ -124,7 +124,7 @@ async fn load_history(inner: &Inner, hold: &Hold) -> Result<History, StoreError>
             has_message |= matches!(recorded.item, Item::User(_));
             newest_first.push(recorded);
         }
-        if is_last || (has_message && tokens > inner.agent.limits.history_tokens) {
+        if is_last || (has_message && tokens > most) {
             tracing::debug!(conversation.id = %hold.conversation, rows = newest_first.len(), "the history was read");
             newest_first.reverse();
             return Ok(History::new(newest_first));

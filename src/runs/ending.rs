@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     agent::Stop,
-    domain::{Event, EventId, Reply, Run, RunStatus, UserId},
+    domain::{End, Event, EventId, Reply, Run, RunStatus, UserId},
     store::{Ending, Hold, StoreError},
     telemetry::{RunLine, run_ended},
 };
@@ -39,7 +39,9 @@ impl Inner {
                     // A step was stored that nobody was told of.
                     return self.tell_what_is_stored(live, recorder.hold(), next).await;
                 }
-                events.into_iter().for_each(|(id, event)| live.push(id, event));
+                for (id, event) in events {
+                    live.push(id, with_wait(event, account.retry_after));
+                }
                 log_run(&ending, &account, self.clock.now());
             }
             Err(StoreError::Fenced) => self.tell_what_is_stored(live, recorder.hold(), next).await,
@@ -125,6 +127,11 @@ pub(super) fn log_stored(run: &Run, user: &UserId) {
         usage: run.usage,
         tool_calls: 0,
     });
+}
+
+/// Adds to the end of a run what is told and not stored.
+fn with_wait(event: Event, retry_after: Option<Duration>) -> Event {
+    if let Event::Ended(end) = event { Event::Ended(End { retry_after, ..end }) } else { event }
 }
 
 /// Decides how a run ends. Nothing is to be stored if another attempt has it.

@@ -240,7 +240,7 @@ mod tests {
 
     fn end(run_id: RunId) -> Event {
         let usage = Usage::default();
-        Event::Ended(End { run_id, status: RunStatus::Completed, failure: None, usage })
+        Event::Ended(End { run_id, status: RunStatus::Completed, failure: None, usage, retry_after: None })
     }
 
     #[tokio::test]

@@ -3,7 +3,10 @@
 //! A step may be cut short between the two, when the run is interrupted or its time is over. The end of the run finds
 //! what was stored and tells it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -60,6 +63,7 @@ struct State {
     tool_calls: u64,
     first_delta_at: Option<DateTime<Utc>>,
     answered_by: Option<ModelIdentity>,
+    retry_after: Option<Duration>,
 }
 
 /// What is known of a run when its agent has stopped.
@@ -74,6 +78,8 @@ pub(super) struct Account {
     pub(super) first_delta_at: Option<DateTime<Utc>>,
     /// The model that answered, which may be another than the one that the run was accepted for.
     pub(super) model: ModelIdentity,
+    /// How long the model asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Recorder {
@@ -99,6 +105,7 @@ impl Recorder {
             tool_calls: 0,
             first_delta_at: None,
             answered_by: None,
+            retry_after: None,
         };
         Self { store, clock, hold, live, model, started_at, state: Mutex::new(state) }
     }
@@ -124,6 +131,7 @@ impl Recorder {
             started_at: self.started_at,
             first_delta_at: state.first_delta_at,
             model: state.answered_by.as_ref().unwrap_or(&self.model).clone(),
+            retry_after: state.retry_after,
         })
     }
 
@@ -253,6 +261,10 @@ impl Scribe for Recorder {
 
     fn spent(&self, usage: Usage) {
         self.with(|state| state.usage.add(usage));
+    }
+
+    fn asked_to_wait(&self, wait: Duration) {
+        self.with(|state| state.retry_after = Some(wait));
     }
 
     async fn reply(&self, message: ItemId, reply: &Reply) -> Result<(), ScribeError> {

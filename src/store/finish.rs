@@ -140,8 +140,8 @@ impl Told {
     }
 
     fn into_events(self, ending: &Ending) -> Vec<(EventId, Event)> {
-        let end =
-            End { run_id: ending.run, status: ending.status, failure: ending.failure, usage: ending.usage };
+        let (run_id, status, failure, usage) = (ending.run, ending.status, ending.failure, ending.usage);
+        let end = End { run_id, status, failure, usage, retry_after: None };
         let steps = self.steps.into_iter().filter_map(|step| {
             let message_id = step.message;
             let event = match step.item {

@@ -83,7 +83,8 @@ fn told(
         }
     }
     if run.status.is_final() {
-        let end = End { run_id: run.id, status: run.status, failure: run.failure, usage: run.usage };
+        let (run_id, status, failure, usage) = (run.id, run.status, run.failure, run.usage);
+        let end = End { run_id, status, failure, usage, retry_after: None };
         events.push((run.last_event_id, Event::Ended(end)));
     }
     events.sort_by_key(|(id, _)| *id);

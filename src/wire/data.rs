@@ -133,6 +133,11 @@ pub(super) struct RunFailedOut {
     usage: UsageOut,
     #[serde(flatten)]
     error: RunErrorOut,
+    /// Where the model asks to be left alone for a while: how long, from the end of the run. Missing where nobody said so, and
+    /// when the run is told from storage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    retry_after_seconds: Option<u64>,
 }
 
 impl<'a> From<&'a Event> for DataOut<'a> {
@@ -192,7 +197,8 @@ impl From<&End> for DataOut<'_> {
             }
             RunStatus::Failed | RunStatus::Running => {
                 let error = end.failure.unwrap_or(RunFailure::Internal).into();
-                Self::Failed(RunFailedOut { run_id, usage, error })
+                let retry_after_seconds = end.retry_after_seconds();
+                Self::Failed(RunFailedOut { run_id, usage, error, retry_after_seconds })
             }
         }
     }

@@ -56,6 +56,8 @@ const fn name(event: &Event) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::Value;
     use uuid::Uuid;
 
@@ -79,7 +81,8 @@ mod tests {
     }
 
     fn end(status: RunStatus, failure: Option<RunFailure>) -> Event {
-        Event::Ended(End { run_id: id(1), status, failure, usage: Usage::default() })
+        let retry_after = failure.map(|_| Duration::from_millis(29_500));
+        Event::Ended(End { run_id: id(1), status, failure, usage: Usage::default(), retry_after })
     }
 
     #[test]

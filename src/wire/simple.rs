@@ -112,7 +112,13 @@ mod tests {
 
     fn end(failure: Option<RunFailure>) -> Event {
         let status = if failure.is_some() { RunStatus::Failed } else { RunStatus::Completed };
-        Event::Ended(End { run_id: RunId::new(), status, failure, usage: Usage::default() })
+        Event::Ended(End {
+            run_id: RunId::new(),
+            status,
+            failure,
+            usage: Usage::default(),
+            retry_after: None,
+        })
     }
 
     fn render(wrapping: Wrapping, events: &[Event]) -> String {

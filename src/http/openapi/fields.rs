@@ -16,6 +16,9 @@ const LOOSE: [&str; 8] = [
     "Problem",
 ];
 
+/// The field that an answer has only where there is something to say.
+const SELDOM: &str = "retry_after_seconds";
+
 /// The pages, and what is on them.
 const PAGES: [(&str, &str); 3] =
     [("Page_Conversation", "Conversation"), ("Page_Message", "Message"), ("Page_Task", "Task")];
@@ -36,7 +39,8 @@ fn demand_all(schema: &mut Value) {
         demand_all(part);
     }
     let fields = schema.get("properties").and_then(Value::as_object);
-    let fields: Option<Vec<String>> = fields.map(|fields| fields.keys().cloned().collect());
+    let fields: Option<Vec<String>> =
+        fields.map(|fields| fields.keys().filter(|name| *name != SELDOM).cloned().collect());
     if let Some((fields, schema)) = fields.zip(schema.as_object_mut()) {
         schema.insert("required".into(), fields.into());
     }

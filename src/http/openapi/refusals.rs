@@ -125,5 +125,6 @@ const SAMPLE: u128 = 0x01a1_f7f2_045b_7d31_9a7e_5b0c_2d4e_6f12;
 
 fn failed(failure: RunFailure) -> Problem {
     let (run, conversation) = (Uuid::from_u128(SAMPLE), Uuid::from_u128(SAMPLE + 1));
-    Problem::RunFailed { failure, run: run.into(), conversation: conversation.into() }
+    let (run, conversation) = (run.into(), conversation.into());
+    Problem::RunFailed { failure, run, conversation, retry_after_seconds: None }
 }

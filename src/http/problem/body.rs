@@ -42,7 +42,7 @@ pub(in crate::http) struct ProblemOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     active_run_id: Option<RunId>,
-    /// With 503: when to try again.
+    /// With 503, and with a run that failed where the model says so: when to try again.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     retry_after_seconds: Option<u64>,

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use breaker::{Breaker, Outcome, Ticket};
-use opening::{Opening, Reply, costs, open};
+use opening::{Opening, Reply, count, open};
 
 pub use opening::Patience;
 
@@ -47,7 +47,7 @@ impl Attempts {
     async fn attempt(&self, request: ModelRequest<'_>) -> Opening {
         let ticket = match self.with(|breaker| breaker.enter(Instant::now())) {
             Ok(ticket) => ticket,
-            Err(wait) => return Opening::Failed { error: closed(wait), spent: Vec::new() },
+            Err(wait) => return Opening::Failed { error: closed(wait), unheard: Vec::new() },
         };
         let opened = open(self.model.as_ref(), request, self.patience).await;
         let outcome = match &opened {
@@ -121,34 +121,30 @@ impl Model for Attempts {
         &self,
         request: ModelRequest<'_>,
     ) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
-        let mut spent = Vec::new();
         let mut made = 1;
         loop {
             let (failure, told) = match self.attempt(request).await {
-                Opening::Begun(reply) => return Ok(after(spent, reply)),
+                Opening::Begun(reply) => return Ok(reply),
                 Opening::Empty(events) => {
                     (ModelError::new(ModelErrorKind::MalformedReply, "an empty reply"), Ok(events))
                 }
-                Opening::Failed { error, spent } => (error, Err(spent)),
+                Opening::Failed { error, unheard } => (error, Err(unheard)),
             };
             match (self.next_pause(&failure, made), told) {
-                (Some(pause), Ok(events) | Err(events)) => {
-                    spent.extend(costs(events));
+                (Some(pause), told) => {
+                    count(request.meter, told.unwrap_or_else(|unheard| unheard));
+                    request.asker.waits(pause);
                     sleep(pause).await;
                     made += 1;
                 }
-                (None, Ok(events)) => {
-                    return Ok(after(spent, stream::iter(events.into_iter().map(Ok)).boxed()));
+                (None, Ok(events)) => return Ok(stream::iter(events.into_iter().map(Ok)).boxed()),
+                (None, Err(unheard)) => {
+                    count(request.meter, unheard);
+                    return Err(failure);
                 }
-                (None, Err(_)) => return Err(failure),
             }
         }
     }
-}
-
-/// Puts what earlier attempts cost before a reply.
-fn after(spent: Vec<ModelEvent>, reply: Reply) -> Reply {
-    stream::iter(spent.into_iter().map(Ok)).chain(reply).boxed()
 }
 
 /// Tells whether a failure speaks against the model or provider rather than against the request.
@@ -183,10 +179,10 @@ fn luck() -> f64 {
 mod tests {
     use super::*;
     use crate::{
-        domain::Finish,
+        domain::{Finish, Meter, Usage},
         model::{
             Fallbacks,
-            fake::{Fake, ask, nothing, word},
+            fake::{Alone, Fake, ask, ask_as, ask_on, nothing, word},
         },
     };
 
@@ -220,19 +216,30 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_fails_after_its_first_word_is_never_asked_again() {
-        let broken = Ok(vec![Ok(ModelEvent::Text("he".into())), Err(ModelErrorKind::Upstream)]);
-        let (model, attempts) = attempts([broken, word("hello")]);
-        assert_eq!(ask(&attempts).await, Err(ModelErrorKind::Upstream));
-        assert_eq!(model.calls(), 1);
+    async fn what_fails_after_its_first_word_or_piece_of_a_call_is_never_asked_again() {
+        for first in [ModelEvent::Text("he".into()), ModelEvent::CallBegun] {
+            let broken = Ok(vec![Ok(first), Err(ModelErrorKind::StreamLost)]);
+            let (model, attempts) = attempts([broken, word("hello")]);
+            assert_eq!(ask(&attempts).await, Err(ModelErrorKind::StreamLost));
+            assert_eq!(model.calls(), 1);
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_empty_reply_is_asked_for_once_more_and_its_cost_counts() {
-        let (model, attempts) = attempts([nothing(), word("hello")]);
-        let events = ask(&attempts).await.unwrap();
-        assert_eq!(events.iter().filter(|event| matches!(event, ModelEvent::Usage(_))).count(), 2);
-        assert_eq!(model.calls(), 2);
+        let ((model, attempts), meter) = (attempts([nothing(), word("hello")]), Meter::default());
+        let events = ask_on(&meter, &attempts).await.unwrap();
+        assert_eq!(events.iter().filter(|event| matches!(event, ModelEvent::Usage(_))).count(), 1);
+        assert_eq!((model.calls(), meter.take().model_calls), (2, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_failing_calls_cost_counts_though_none_of_them_is_heard() {
+        let usage = Usage { input_tokens: 1, model_calls: 1, ..Usage::default() };
+        let broken = Ok(vec![Ok(ModelEvent::Usage(usage)), Err(ModelErrorKind::StreamLost)]);
+        let ((model, attempts), meter) = (attempts([broken]), Meter::default());
+        assert_eq!(ask_on(&meter, &attempts).await, Err(ModelErrorKind::StreamLost));
+        assert_eq!((model.calls(), meter.take().model_calls), (3, 3));
     }
 
     #[tokio::test(start_paused = true)]
@@ -240,16 +247,18 @@ mod tests {
         let (model, attempts) = attempts([nothing()]);
         let events = ask(&attempts).await.unwrap();
         assert_eq!(events.last(), Some(&ModelEvent::Finished(Finish::Stop)));
-        assert_eq!((events.len(), model.calls()), (3, 2));
+        assert_eq!((events.len(), model.calls()), (2, 2), "the first one is on the meter");
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_pause_that_the_provider_asks_for_is_kept() {
         let mut model = Fake::new("m", [Err(ModelErrorKind::RateLimited), word("hello")]);
         model.retry_after = Some(Duration::from_secs(7));
-        let begun = Instant::now();
-        ask(&Attempts::new(Arc::new(model), PATIENCE, RETRIES)).await.unwrap();
+        let (begun, asker) = (Instant::now(), Alone::default());
+        let attempts = Attempts::new(Arc::new(model), PATIENCE, RETRIES);
+        ask_as(&asker, &Meter::default(), &attempts).await.unwrap();
         assert_eq!(begun.elapsed(), Duration::from_secs(7));
+        assert_eq!(*asker.pauses.lock().unwrap(), [Duration::from_secs(7)], "whoever asks hears of it");
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::{Finish, Model, ModelError, ModelErrorKind, ModelEvent, ModelRequest};
+use crate::domain::{Finish, Meter, Model, ModelError, ModelErrorKind, ModelEvent, ModelRequest};
 
 /// A reply as it comes.
 pub(super) type Reply = BoxStream<'static, Result<ModelEvent, ModelError>>;
@@ -21,8 +21,8 @@ pub(super) enum Opening {
     Failed {
         /// How.
         error: ModelError,
-        /// What it cost all the same.
-        spent: Vec<ModelEvent>,
+        /// What it said until then; it may say what it cost.
+        unheard: Vec<ModelEvent>,
     },
 }
 
@@ -41,14 +41,14 @@ pub(super) async fn open(model: &dyn Model, request: ModelRequest<'_>, patience:
     let opened = timeout_at(deadline, model.stream(request)).await.unwrap_or_else(|_elapsed| Err(silence()));
     let mut reply = match opened {
         Ok(reply) => reply,
-        Err(error) => return Opening::Failed { error, spent: Vec::new() },
+        Err(error) => return Opening::Failed { error, unheard: Vec::new() },
     };
     let mut unseen = Vec::new();
     loop {
         let next = timeout_at(deadline, reply.next()).await.unwrap_or_else(|_elapsed| Some(Err(silence())));
         let event = match next.unwrap_or_else(|| Err(lost())) {
             Ok(event) => event,
-            Err(error) => return Opening::Failed { error, spent: costs(unseen) },
+            Err(error) => return Opening::Failed { error, unheard: unseen },
         };
         deadline = Instant::now() + patience.idle;
         let sight = sight(&event);
@@ -65,9 +65,13 @@ pub(super) async fn open(model: &dyn Model, request: ModelRequest<'_>, patience:
     }
 }
 
-/// Keeps what was spent, whatever came of it.
-pub(super) fn costs(events: Vec<ModelEvent>) -> Vec<ModelEvent> {
-    events.into_iter().filter(|event| matches!(event, ModelEvent::Usage(_))).collect()
+/// Counts what was spent on events that nobody hears.
+pub(super) fn count(meter: &Meter, unheard: Vec<ModelEvent>) {
+    for event in unheard {
+        if let ModelEvent::Usage(usage) = event {
+            meter.add(usage);
+        }
+    }
 }
 
 fn silence() -> ModelError {
@@ -90,6 +94,7 @@ const fn sight(event: &ModelEvent) -> Sight {
         ModelEvent::Alive | ModelEvent::Meta(_) | ModelEvent::Usage(_) => Sight::Nothing,
         ModelEvent::Text(_)
         | ModelEvent::Reasoning(_)
+        | ModelEvent::CallBegun
         | ModelEvent::Call(_)
         | ModelEvent::Replaced { .. }
         | ModelEvent::Finished(Finish::Length) => Sight::Something,

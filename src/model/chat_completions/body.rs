@@ -9,7 +9,10 @@ use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
 use super::{decode::Decoder, failure, reply::Progress};
-use crate::domain::{ModelError, ModelErrorKind, ModelEvent};
+use crate::{
+    domain::{ModelError, ModelErrorKind, ModelEvent},
+    model::tab::Tab,
+};
 
 /// How long the usage may take that some providers send after the finish reason.
 const AFTERTHOUGHT_LIMIT: Duration = Duration::from_secs(5);
@@ -18,6 +21,7 @@ const AFTERTHOUGHT_LIMIT: Duration = Duration::from_secs(5);
 /// not ask stops the provider, and memory stays bounded.
 pub(super) struct Body {
     source: Option<(Response, Decoder)>,
+    tab: Tab,
     ready: VecDeque<Result<ModelEvent, ModelError>>,
     first_event: Instant,
     idle_timeout: Duration,
@@ -29,11 +33,12 @@ impl Body {
     pub(super) fn new(
         response: Response,
         decoder: Decoder,
+        tab: Tab,
         first_event: Instant,
         idle_timeout: Duration,
     ) -> Self {
         let source = Some((response, decoder));
-        Self { source, ready: VecDeque::new(), first_event, idle_timeout }
+        Self { source, tab, ready: VecDeque::new(), first_event, idle_timeout }
     }
 
     /// Returns the events as a stream that ends after `Finished` or an error.
@@ -41,6 +46,9 @@ impl Body {
         stream::unfold(self, |mut body| async move {
             loop {
                 if let Some(event) = body.ready.pop_front() {
+                    if matches!(event, Ok(ModelEvent::Usage(_))) {
+                        body.tab.close();
+                    }
                     return Some((event, body));
                 }
                 let (response, decoder) = body.source.as_mut()?;
@@ -61,6 +69,8 @@ impl Body {
         };
         let mut said = Vec::new();
         let progress = decoder.read(bytes, &mut said);
+        self.tab.has_written(decoder.written());
+        let is_told = self.tab.read(&said);
         if said.is_empty() && decoder.has_begun() {
             said.push(ModelEvent::Alive);
         }
@@ -69,6 +79,9 @@ impl Body {
             Ok(Progress::Open) => {}
             Ok(Progress::Over) => self.end(None),
             Err(error) => {
+                if !is_told {
+                    self.tab.close(); // the provider said that it failed, and nothing else
+                }
                 self.source = None;
                 self.ready.push_back(Err(error));
             }
@@ -83,8 +96,12 @@ impl Body {
         };
         let mut said = Vec::new();
         let outcome = decoder.close(&mut said);
+        let is_told = self.tab.read(&said);
         self.ready.extend(said.into_iter().map(Ok));
         if let Err(error) = outcome {
+            if !is_told && error.kind != ModelErrorKind::StreamLost {
+                self.tab.close();
+            }
             self.ready.push_back(Err(trouble.unwrap_or(error)));
         }
     }

@@ -24,12 +24,22 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{answer::Answer, body::Body, decode::Decoder, endpoint::Endpoint, failure, lessons, request};
+use super::{
+    answer::Answer,
+    body::Body,
+    decode::Decoder,
+    endpoint::Endpoint,
+    failure,
+    lessons::{self, Lesson},
+    ours::Ours,
+    request,
+};
 use crate::{
-    domain::{Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest, Usage},
+    domain::{Meter, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest},
     model::{
         ModelSetupError, Provider, ProviderSettings,
         providers::{Price, Quirks},
+        tab::Tab,
     },
 };
 
@@ -49,8 +59,8 @@ pub(in crate::model) struct Client {
     http: reqwest::Client,
     first_token_timeout: Duration,
     idle_timeout: Duration,
-    /// The parameters that the model was seen not to take.
-    refused: Mutex<Vec<&'static str>>,
+    /// What was learned about the parameters that the model takes.
+    lessons: Mutex<Vec<Lesson>>,
     /// How many tokens the model takes: by the table, or as it said when it was sent too many. Where neither is known,
     /// the most there can be.
     window: Arc<AtomicUsize>,
@@ -88,13 +98,14 @@ impl Client {
             http,
             first_token_timeout: settings.first_token_timeout,
             idle_timeout: settings.idle_timeout,
-            refused: Mutex::default(),
+            lessons: Mutex::default(),
             window: Arc::new(AtomicUsize::new(settings.quirks.context_window.unwrap_or(usize::MAX))),
         })
     }
 
-    /// Sends a request and returns the response once its head is there, whatever its status.
-    async fn send(&self, body: Value, deadline: Instant) -> Result<Response, ModelError> {
+    /// Sends a request and returns the response once its head is there, whatever its status. What was never sent costs
+    /// nothing.
+    async fn send(&self, body: Value, deadline: Instant, tab: &mut Tab) -> Result<Response, ModelError> {
         let (handover, mut response) = mpsc::channel(1); // one place, for the one response of this request
         let http = self.http.clone();
         let service =
@@ -103,47 +114,76 @@ impl Client {
             .with_http_service(service);
         let sent = timeout_at(deadline, openai.chat().create_byot::<Value, ()>(body)).await;
         match response.try_recv() {
-            Ok(outcome) => outcome.map_err(failure::of_transport),
+            Ok(outcome) => outcome.map_err(|error| {
+                if error.is_connect() || error.is_builder() {
+                    tab.close();
+                }
+                failure::of_transport(error)
+            }),
             Err(_) => Err(match sent {
                 Ok(Ok(())) => ModelError::new(ModelErrorKind::Upstream, "no response was kept"),
-                Ok(Err(error)) => not_sent(error),
+                Ok(Err(error)) => {
+                    tab.close();
+                    not_sent(error)
+                }
                 Err(_) => ModelError::new(ModelErrorKind::Timeout, "no response in time"),
             }),
         }
     }
 
     /// Sends a request and returns the body of its reply, or what went wrong instead. A parameter that the model
-    /// refuses is left out from then on, and the request sent once more.
-    async fn open(&self, body: Value) -> Result<Body, ModelError> {
+    /// refuses is replaced or left out from then on, and the request sent once more.
+    async fn open(&self, body: Value, meter: &Meter) -> Result<Body, ModelError> {
         let deadline = Instant::now() + self.first_token_timeout;
-        let body = lessons::without(body, &self.with_refused(|refused| refused.clone()));
-        let answer = match self.try_open(body.clone(), deadline).await? {
+        let known = self.with_lessons(|lessons| lessons.clone());
+        let body = lessons::applied(body, &known);
+        let answer = match self.try_open(body.clone(), deadline, meter).await? {
             Ok(reading) => return Ok(reading),
             Err(answer) => answer,
         };
-        let learned = lessons::learn(answer.status(), &answer.text(), &body);
+        let learned = lessons::learn(answer.status(), &answer.text(), &body, &known);
         let error = answer.into_error();
         // Other refusals may repeat what the user or the model wrote.
         if learned.is_empty() || error.kind != ModelErrorKind::InvalidRequest {
             return Err(error);
         }
-        tracing::warn!(model.name = %self.model, parameters = learned.join(", "), "the model does not take these parameters");
-        self.with_refused(|refused| refused.extend(&learned));
-        self.try_open(lessons::without(body, &learned), deadline).await?.map_err(Answer::into_error)
+        let parameters = learned.iter().map(Lesson::parameter).collect::<Vec<_>>().join(", ");
+        tracing::warn!(model.name = %self.model, parameters, "the model does not take these parameters so");
+        self.remember(&learned);
+        self.try_open(lessons::applied(body, &learned), deadline, meter).await?.map_err(Answer::into_error)
     }
 
-    /// Sends a request: the body of its reply, or the answer that stands in its place.
-    async fn try_open(&self, body: Value, deadline: Instant) -> Result<Result<Body, Answer>, ModelError> {
-        let decoder = Decoder::new(self.provider, self.quirks.echo, body.to_string().len());
-        let response = self.send(body, deadline).await?;
+    /// Sends a request: the body of its reply, or the answer that stands in its place and costs nothing.
+    async fn try_open(
+        &self,
+        body: Value,
+        deadline: Instant,
+        meter: &Meter,
+    ) -> Result<Result<Body, Answer>, ModelError> {
+        let bytes = body.to_string().len();
+        let decoder = Decoder::new(self.provider, self.quirks.echo, bytes);
+        let mut tab = Tab::open(meter, self.price, bytes);
+        let response = self.send(body, deadline, &mut tab).await?;
         if response.status().is_success() && may_be_a_stream(&response) {
-            return Ok(Ok(Body::new(response, decoder, deadline, self.idle_timeout)));
+            return Ok(Ok(Body::new(response, decoder, tab, deadline, self.idle_timeout)));
         }
+        tab.close();
         Ok(Err(Answer::read(response).await))
     }
 
-    fn with_refused<T>(&self, work: impl FnOnce(&mut Vec<&'static str>) -> T) -> T {
-        work(&mut self.refused.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Keeps what was learned, once: two requests may have learned the same at the same time.
+    fn remember(&self, learned: &[Lesson]) {
+        self.with_lessons(|lessons| {
+            for lesson in learned {
+                if !lessons.contains(lesson) {
+                    lessons.push(lesson.clone());
+                }
+            }
+        });
+    }
+
+    fn with_lessons<T>(&self, work: impl FnOnce(&mut Vec<Lesson>) -> T) -> T {
+        work(&mut self.lessons.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -166,14 +206,16 @@ impl Model for Client {
         if let Value::Object(fields) = &mut body {
             fields.extend(self.extra_body.clone());
         }
-        let (secrets, price, window) = (Arc::clone(&self.secrets), self.price, Arc::clone(&self.window));
+        let ours = Ours::of(request.tools, self.quirks.schema, &self.model, self.price);
+        let (secrets, window) = (Arc::clone(&self.secrets), Arc::clone(&self.window));
         let noted = move |error: ModelError| {
             window.fetch_min(error.context_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
             scrubbed(error, &secrets)
         };
-        let reading = self.open(body).await.map_err(|error| advised(noted(error), self.provider))?;
+        let reading =
+            self.open(body, request.meter).await.map_err(|error| advised(noted(error), self.provider))?;
         let events = reading.into_stream().map(move |event| match event {
-            Ok(event) => Ok(priced(event, price)),
+            Ok(event) => Ok(ours.event(event)),
             Err(error) => Err(noted(error)),
         });
         Ok(events.boxed())
@@ -204,17 +246,6 @@ fn may_be_a_stream(response: &Response) -> bool {
     kind.is_none_or(|kind| !kind.starts_with("text/html") && !kind.starts_with("application/json"))
 }
 
-/// Says what a call cost, unless the provider said so itself.
-fn priced(event: ModelEvent, price: Option<Price>) -> ModelEvent {
-    match event {
-        ModelEvent::Usage(usage) => {
-            let cost_micros = usage.cost_micros.or_else(|| price.map(|price| price.of(&usage)));
-            ModelEvent::Usage(Usage { cost_micros, ..usage })
-        }
-        other => other,
-    }
-}
-
 /// Names the variable to set where the provider does not know the model.
 fn advised(mut error: ModelError, provider: Provider) -> ModelError {
     if error.kind == ModelErrorKind::NotFound {
@@ -230,6 +261,8 @@ fn scrubbed(error: ModelError, secrets: &[SecretString]) -> ModelError {
     ModelError { detail: failure::scrub(&error.detail, secrets), ..error }
 }
 
+#[cfg(test)]
+mod costs;
 #[cfg(test)]
 mod sent;
 #[cfg(test)]

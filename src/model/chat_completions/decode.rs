@@ -57,6 +57,11 @@ impl Decoder {
         self.has_begun
     }
 
+    /// Tells how much of the reply was written by now, in bytes.
+    pub(super) fn written(&self) -> usize {
+        self.reply.written()
+    }
+
     /// Tells whether the provider has said that the reply is whole.
     pub(super) fn is_whole(&self) -> bool {
         self.reply.is_whole()

@@ -5,13 +5,15 @@
 //!
 //! - `client`: implements `Model`; sends with async-openai. `endpoint`: where to, and with which headers
 //! - `body`: reads the body of the answer, with a limit on every wait
-//! - `repair`: any history to one that providers accept; `request`: that and our tools as a JSON body; `schema`: a tool's schema in the provider's dialect
+//! - `repair`: any history to one that providers accept; `request`: that and our tools as a JSON body; `schema`: a tool's schema in the provider's dialect;
+//!   `strict`: in the strictest one; `names`: a tool's name as the provider takes it
 //! - `lessons`: what a refusal teaches about the parameters that a model takes
 //! - `decode`: joins the readers that follow
 //! - `sse`: bytes to server-sent events
 //! - `chunk`: one event's JSON to the few fields that matter; `usual`: the same, faster, for a piece of text
 //! - `assembly`, `meta`: fragments of calls and of reasoning to whole ones
 //! - `reply`: chunks to model events, and whether the reply is whole; `ending`: words for the end of one
+//! - `ours`: what comes up again in our own terms: names, arguments, prices
 //! - `answer`: an answer that is no reply; `failure`: everything that goes wrong to a `ModelError`
 
 mod answer;
@@ -25,6 +27,8 @@ mod endpoint;
 mod failure;
 mod lessons;
 mod meta;
+mod names;
+mod ours;
 mod repair;
 #[cfg(test)]
 mod replay;
@@ -32,6 +36,7 @@ mod reply;
 mod request;
 mod schema;
 mod sse;
+mod strict;
 mod usage;
 mod usual;
 

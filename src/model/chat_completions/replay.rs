@@ -34,6 +34,7 @@ fn line(event: &Result<ModelEvent, ModelError>) -> String {
         Ok(ModelEvent::Alive) => "alive".into(),
         Ok(ModelEvent::Text(text)) => format!("text {text:?}"),
         Ok(ModelEvent::Reasoning(text)) => format!("reasoning {text:?}"),
+        Ok(ModelEvent::CallBegun) => "call begun".into(),
         Ok(ModelEvent::Call(call)) => {
             let id = if call.provider_id.len() == 37 { "made-up" } else { &call.provider_id };
             let meta = call.provider_meta.as_ref().map(|meta| format!(" with {meta}")).unwrap_or_default();

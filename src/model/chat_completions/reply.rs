@@ -96,7 +96,8 @@ impl Reader {
             .map(ModelEvent::Usage)
     }
 
-    fn written(&self) -> usize {
+    /// Tells how much was written by now, in bytes.
+    pub(super) fn written(&self) -> usize {
         self.text_bytes.saturating_add(self.reasoning_bytes).saturating_add(self.calls.bytes())
     }
 
@@ -130,7 +131,11 @@ impl Reader {
         self.meta.add(&chunk);
         let ending = Ending::of(&chunk);
         for part in chunk.calls {
+            let had_begun = self.calls.bytes() > 0;
             self.calls.add(part)?;
+            if !had_begun && self.calls.bytes() > 0 {
+                out.push(ModelEvent::CallBegun);
+            }
         }
         self.read_reasoning(chunk.reasoning, out);
         if self.read_text(chunk.text, out) == Progress::Over {
@@ -247,7 +252,16 @@ mod tests {
         assert!(!has_call(&events));
         assert_eq!(finish_of(&events), Some(&Finish::Length));
         let (events, error) = read(Provider::OpenAi, &[calls("{}")]);
-        assert_eq!((events, error), (vec![], Some(ModelErrorKind::StreamLost)));
+        assert_eq!((events, error), (vec![ModelEvent::CallBegun], Some(ModelErrorKind::StreamLost)));
+    }
+
+    #[test]
+    fn the_beginning_of_a_call_is_told_once_and_a_call_of_nothing_is_none() {
+        let nothing = json!({"choices": [{"delta": {"tool_calls": [{"index": 0}]}}]});
+        let (events, _) = read(Provider::OpenAi, &[nothing.clone(), ends("stop")]);
+        assert!(!events.contains(&ModelEvent::CallBegun), "{events:?}");
+        let (events, _) = read(Provider::OpenAi, &[calls("{"), calls("}"), ends("stop")]);
+        assert_eq!(events.iter().filter(|event| **event == ModelEvent::CallBegun).count(), 1);
     }
 
     #[test]

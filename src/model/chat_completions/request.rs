@@ -9,21 +9,20 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use super::{
+    names::Names,
     repair::{Said, repaired},
-    schema,
+    schema, strict,
 };
 use crate::{
     domain::{
-        CallId, ModelRequest, Reply, SHOWN_RESULT_LIMIT, Tool, ToolCall, ToolChoice, ToolResult, shortened,
+        CallId, ModelRequest, ProviderMeta, Reply, SHOWN_RESULT_LIMIT, Tool, ToolCall, ToolChoice,
+        ToolResult, shortened,
     },
     model::{
         Provider,
-        providers::quirks::{Echo, EmptyContent, Quirks},
+        providers::quirks::{Dialect, Echo, EmptyContent, Quirks, are_family},
     },
 };
-
-/// The longest name of a tool that providers take.
-const NAME_LIMIT: usize = 64;
 
 /// The longest id of a call that providers take.
 const ID_LIMIT: usize = 40;
@@ -36,7 +35,8 @@ const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 
 /// Writes the body that asks `model` of `provider` for a streamed reply.
 pub(super) fn body(provider: Provider, model: &str, quirks: Quirks, request: &ModelRequest<'_>) -> Value {
-    let mut writer = Writer { provider, quirks, ids: HashMap::new(), seen: HashSet::new() };
+    let names = Names::of(request.tools);
+    let mut writer = Writer { provider, model, quirks, names, ids: HashMap::new(), seen: HashSet::new() };
     let mut body = Map::new();
     body.insert("model".into(), model.into());
     body.insert("stream".into(), true.into());
@@ -54,16 +54,18 @@ pub(super) fn body(provider: Provider, model: &str, quirks: Quirks, request: &Mo
 }
 
 /// What decides how a message is written.
-struct Writer {
+struct Writer<'a> {
     provider: Provider,
+    model: &'a str,
     quirks: Quirks,
+    names: Names,
     /// The id of each call so far, as written.
     ids: HashMap<CallId, String>,
     /// The same ids, so that none is written twice.
     seen: HashSet<String>,
 }
 
-impl Writer {
+impl Writer<'_> {
     fn messages(&mut self, request: &ModelRequest<'_>) -> Value {
         let mut messages = vec![json!({"role": "system", "content": request.instructions})];
         for said in repaired(request.history) {
@@ -99,7 +101,7 @@ impl Writer {
 
     fn call(&mut self, call: &ToolCall, place: usize) -> Value {
         let arguments = Value::Object(call.arguments.clone()).to_string();
-        let function = json!({"name": accepted_name(&call.name), "arguments": arguments});
+        let function = json!({"name": self.names.written(&call.name), "arguments": arguments});
         let mut written = json!({"id": self.accepted_id(call), "type": "function", "function": function});
         if let (Some(extra), Value::Object(fields)) = (self.echoed_extra(call, place), &mut written) {
             fields.insert("extra_content".into(), extra);
@@ -125,10 +127,11 @@ impl Writer {
             Echo::Nothing | Echo::ReasoningDetails | Echo::ReasoningContent => return None,
             Echo::CallExtras => {}
         }
-        let own = call
-            .provider_meta
-            .as_ref()
-            .filter(|meta| meta.get("provider").and_then(Value::as_str) == Some(self.provider.name()));
+        let word = |meta: &Value, key: &str| meta.get(key).and_then(Value::as_str).map(ToOwned::to_owned);
+        let is_own = |meta: &&Value| {
+            word(meta, "provider").is_some_and(|by| self.is_own(&by, word(meta, "model").as_deref()))
+        };
+        let own = call.provider_meta.as_ref().filter(is_own);
         let extra = own.and_then(|meta| meta.get("extra_content")).cloned();
         let needs_stand_in = place == 0 && self.quirks.wants_signature;
         extra.or_else(|| needs_stand_in.then(|| json!({"google": {"thought_signature": NO_SIGNATURE}})))
@@ -140,8 +143,15 @@ impl Writer {
             Echo::ReasoningDetails => "reasoning_details",
             Echo::ReasoningContent => "reasoning_content",
         };
-        let meta = reply.provider_meta.as_ref().filter(|meta| meta.provider == self.provider.name())?;
+        let is_own = |meta: &&ProviderMeta| self.is_own(&meta.provider, meta.model.as_deref());
+        let meta = reply.provider_meta.as_ref().filter(is_own)?;
         Some((key, meta.data.get(key)?.clone()))
+    }
+
+    /// Tells whether what a model wanted back is for this one. Older rows do not say which model it was.
+    fn is_own(&self, provider: &str, model: Option<&str>) -> bool {
+        provider == self.provider.name()
+            && model.is_none_or(|model| are_family(self.provider, model, self.model))
     }
 
     fn add_tools(&self, body: &mut Map<String, Value>, request: &ModelRequest<'_>) {
@@ -162,8 +172,17 @@ impl Writer {
     }
 
     fn tool(&self, tool: &Tool) -> Value {
-        let parameters = schema::project(tool.schema.document(), self.quirks.schema);
-        let function = json!({"name": tool.name, "description": tool.description, "parameters": parameters});
+        let (name, schema) = (self.names.written(&tool.name), tool.schema.document());
+        let strict = match self.quirks.schema {
+            Dialect::OpenAiStrict => strict::projected(schema),
+            Dialect::Full | Dialect::Gemini => None,
+        };
+        let is_strict = strict.is_some();
+        let parameters = strict.unwrap_or_else(|| schema::project(schema, self.quirks.schema));
+        let mut function = json!({"name": name, "description": tool.description, "parameters": parameters});
+        if let (true, Value::Object(fields)) = (is_strict, &mut function) {
+            fields.insert("strict".into(), true.into());
+        }
         json!({"type": "function", "function": function})
     }
 }
@@ -174,16 +193,6 @@ fn shown(result: &ToolResult) -> Cow<'_, str> {
         "" => Cow::Borrowed("(no output)"), // Gemini refuses an empty part
         text => shortened(text, SHOWN_RESULT_LIMIT),
     }
-}
-
-/// Brings a name that a model made up into the form that providers take. One bad name in a history would
-/// otherwise have every later request refused.
-fn accepted_name(name: &str) -> String {
-    let accept = |character: char| match character {
-        'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => character,
-        _ => '_',
-    };
-    name.chars().take(NAME_LIMIT).map(accept).collect()
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ const UNKNOWN_TO_GEMINI: [&str; 9] = [
 /// Returns the schema as the provider is to see it.
 pub(super) fn project(schema: &Value, dialect: Dialect) -> Value {
     let mut projected = match dialect {
-        Dialect::Full => schema.clone(),
+        Dialect::Full | Dialect::OpenAiStrict => schema.clone(), // `strict` writes what can be written strictly
         Dialect::Gemini => gemini(schema, schema, 0),
     };
     if let Value::Object(fields) = &mut projected {

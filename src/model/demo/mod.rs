@@ -13,10 +13,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream, StreamExt};
 
-use super::{Provider, estimate};
+use super::{
+    Provider, estimate,
+    providers::Price,
+    tab::{Tab, priced},
+};
 use crate::domain::{
     Finish, Item, Model, ModelError, ModelEvent, ModelIdentity, ModelRequest, RequestedCall, Tool,
-    ToolChoice, ToolResult, Usage,
+    ToolChoice, ToolResult,
 };
 
 /// The most calls of one reply.
@@ -53,7 +57,22 @@ impl Model for Demo {
         request: ModelRequest<'_>,
     ) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
         let pause = self.pause_per_delta;
-        let events = stream::iter(events(&request, answer(&request)));
+        let mut tab = Tab::open(request.meter, Some(Price::FREE), read_bytes(&request));
+        let mut written = 0;
+        let events = stream::iter(events(&request, answer(&request))).inspect(move |event| match event {
+            ModelEvent::Text(text) => {
+                written += text.len();
+                tab.has_written(written);
+            }
+            ModelEvent::Usage(_) => tab.close(),
+            ModelEvent::Replaced { .. }
+            | ModelEvent::Alive
+            | ModelEvent::Reasoning(_)
+            | ModelEvent::CallBegun
+            | ModelEvent::Call(_)
+            | ModelEvent::Meta(_)
+            | ModelEvent::Finished(_) => {}
+        });
         let paced = events.then(move |event| async move {
             if matches!(event, ModelEvent::Text(_)) && !pause.is_zero() {
                 tokio::time::sleep(pause).await;
@@ -122,13 +141,17 @@ fn is_on_offer(tools: &[Tool], name: &str) -> bool {
 
 /// Writes an answer as a model would send it.
 fn events(request: &ModelRequest<'_>, answer: Answer) -> Vec<ModelEvent> {
-    let read = request.history.iter().map(bytes_of).sum::<usize>() + request.instructions.len();
-    let usage = Usage { cost_micros: Some(0), ..estimate::usage(read, answer.bytes()) };
+    let usage = priced(estimate::usage(read_bytes(request), answer.bytes()), Some(Price::FREE));
     let mut events: Vec<_> =
         words::split(&answer.text).map(|word| ModelEvent::Text(word.to_owned())).collect();
     events.extend(answer.calls.into_iter().map(ModelEvent::Call));
     events.extend([ModelEvent::Usage(usage), ModelEvent::Finished(Finish::Stop)]);
     events
+}
+
+/// Tells how much the demo reads, in bytes.
+fn read_bytes(request: &ModelRequest<'_>) -> usize {
+    request.history.iter().map(bytes_of).sum::<usize>() + request.instructions.len()
 }
 
 fn bytes_of(item: &Item) -> usize {
@@ -144,7 +167,10 @@ mod tests {
     use serde_json::json;
     use tokio::time::Instant;
 
-    use crate::domain::{CallId, CallStatus, ConversationId, Reply, ToolCall, ToolSchema, UserMessage};
+    use crate::domain::{
+        CallId, CallStatus, ConversationId, Meter, Reply, ToolCall, ToolSchema, Usage, UserMessage,
+    };
+    use crate::model::fake::ALONE;
 
     use super::*;
 
@@ -165,7 +191,15 @@ mod tests {
 
     fn request<'a>(history: &'a [Item], tools: &'a [Tool]) -> ModelRequest<'a> {
         let conversation_id = ConversationId::new();
-        ModelRequest { instructions: "", history, tools, tool_choice: ToolChoice::Auto, conversation_id }
+        ModelRequest {
+            instructions: "",
+            history,
+            tools,
+            tool_choice: ToolChoice::Auto,
+            conversation_id,
+            meter: Box::leak(Box::default()),
+            asker: &ALONE,
+        }
     }
 
     fn user(text: &str) -> Item {
@@ -286,5 +320,17 @@ mod tests {
         let start = Instant::now();
         assert_eq!(events.count().await, 5);
         assert_eq!(start.elapsed(), Duration::from_millis(45));
+    }
+
+    #[tokio::test]
+    async fn a_demo_that_is_cut_short_counts_what_it_read_and_said() {
+        let (history, meter) = ([user("how are you?")], Meter::default());
+        let asked = ModelRequest { meter: &meter, ..request(&history, &[]) };
+        let mut events = Demo::new(Duration::ZERO).stream(asked).await.unwrap();
+        let first = events.next().await.unwrap().unwrap();
+        drop(events);
+        let ModelEvent::Text(word) = first else { panic!("{first:?}") };
+        let usage = estimate::usage(bytes_of(&history[0]), word.len());
+        assert_eq!(meter.take(), Usage { cost_micros: Some(0), ..usage });
     }
 }

@@ -113,7 +113,8 @@ const ECHOES: [(&str, Echo); 4] = [
     ("reasoning_content", Echo::ReasoningContent),
 ];
 
-const DIALECTS: [(&str, Dialect); 2] = [("full", Dialect::Full), ("gemini", Dialect::Gemini)];
+const DIALECTS: [(&str, Dialect); 3] =
+    [("full", Dialect::Full), ("gemini", Dialect::Gemini), ("openai-strict", Dialect::OpenAiStrict)];
 
 fn find<T: Copy>(words: &[(&str, T)], word: &str) -> Option<T> {
     words.iter().find(|(known, _)| *known == word).map(|(_, value)| *value)
@@ -199,6 +200,9 @@ mod tests {
         let of = |provider, model| overrides.applied_to(of(provider, model), provider, model);
         let custom = of(Provider::Custom, "llama3");
         assert_eq!((custom.schema, custom.takes_stream_options), (Dialect::Gemini, false));
+        let strict = QuirkOverrides::parse("openai schema=openai-strict").unwrap();
+        let luna = strict.applied_to(super::super::quirks::of(Provider::OpenAi, "x"), Provider::OpenAi, "x");
+        assert_eq!(luna.schema, Dialect::OpenAiStrict);
         assert_eq!((of(Provider::OpenAi, "o3-mini").context_window), Some(9));
         assert_eq!(of(Provider::OpenAi, "o1"), super::super::quirks::of(Provider::OpenAi, "o1"));
         assert_eq!(QuirkOverrides::parse(" ; "), Ok(QuirkOverrides::default()));

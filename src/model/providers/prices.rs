@@ -27,7 +27,7 @@ const TABLE: [(Provider, &str, Price); 13] = [
     (Provider::Groq, "llama-3.3-70b-versatile", price(590_000, 790_000, 590_000)),
     (Provider::Groq, "openai/gpt-oss-120b", price(150_000, 600_000, 75_000)),
     (Provider::Groq, "openai/gpt-oss-20b", price(75_000, 300_000, 37_500)),
-    (Provider::Demo, "demo", price(0, 0, 0)),
+    (Provider::Demo, "demo", Price::FREE),
 ];
 
 const fn price(input: u64, output: u64, cached_input: u64) -> Price {
@@ -35,6 +35,9 @@ const fn price(input: u64, output: u64, cached_input: u64) -> Price {
 }
 
 impl Price {
+    /// Costs nothing.
+    pub(in crate::model) const FREE: Self = price(0, 0, 0);
+
     /// Returns what a call cost, in millionths of a US dollar, rounded to the nearest.
     pub(in crate::model) fn of(self, usage: &Usage) -> u64 {
         let cached = usage.cached_input_tokens.min(usage.input_tokens);

@@ -57,6 +57,8 @@ pub(in crate::model) enum Dialect {
     Full,
     /// Gemini's subset: no references, constants, type lists or closed objects.
     Gemini,
+    /// OpenAI's structured outputs: closed objects of which every field is there. By override only.
+    OpenAiStrict,
 }
 
 /// A row of the table: a provider, the beginning of a model's name, and the quirks.
@@ -150,9 +152,27 @@ const fn row(provider: Provider, prefix: &'static str, quirks: Quirks) -> Row {
 
 /// Finds the quirks of a model.
 pub(in crate::model) fn of(provider: Provider, model: &str) -> Quirks {
-    let model = model.trim_start_matches("models/"); // as Gemini's own lists have it
-    let fitting = TABLE.iter().filter(|row| row.provider == provider && model.starts_with(row.prefix));
-    fitting.max_by_key(|row| row.prefix.len()).map_or(PLAIN, |row| row.quirks)
+    row_of(provider, model).map_or(PLAIN, |row| row.quirks)
+}
+
+/// Tells whether two models of a provider are of one family, so that one takes what the other wanted back: the same row of
+/// the table, and the same maker where names begin with one.
+pub(in crate::model) fn are_family(provider: Provider, one: &str, other: &str) -> bool {
+    let family = |model: &'_ str| {
+        let maker = model.split_once('/').map(|(maker, _)| maker.to_owned());
+        (row_of(provider, model).map(|row| row.prefix), maker)
+    };
+    family(plain(one)) == family(plain(other))
+}
+
+fn row_of(provider: Provider, model: &str) -> Option<&'static Row> {
+    let fitting = TABLE.iter().filter(|row| row.provider == provider && plain(model).starts_with(row.prefix));
+    fitting.max_by_key(|row| row.prefix.len())
+}
+
+/// Returns a model's name without what Gemini's own lists have before it.
+fn plain(model: &str) -> &str {
+    model.trim_start_matches("models/")
 }
 
 #[cfg(test)]
@@ -169,6 +189,16 @@ mod tests {
             let rows = TABLE.iter().filter(|row| row.provider == provider && row.prefix.is_empty());
             assert_eq!(rows.count(), 1, "{provider:?}");
         }
+    }
+
+    #[test]
+    fn a_family_is_a_row_of_the_table_and_a_maker() {
+        let are = |provider, one, other| are_family(provider, one, other);
+        assert!(are(Provider::Gemini, "gemini-3.5-flash-lite", "models/gemini-3-pro"));
+        assert!(!are(Provider::Gemini, "gemini-3.5-flash-lite", "gemini-2.5-flash"));
+        assert!(are(Provider::OpenRouter, "google/gemini-3-pro", "google/gemini-2.5-flash"));
+        assert!(!are(Provider::OpenRouter, "google/gemini-3-pro", "anthropic/claude-5"));
+        assert!(are(Provider::Custom, "deepseek-chat", "deepseek-reasoner"));
     }
 
     #[test]

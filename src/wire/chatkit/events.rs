@@ -99,7 +99,8 @@ pub(super) fn notice(notice: &Notice) -> String {
         NoticeCode::DemoMode
         | NoticeCode::ProviderFallback
         | NoticeCode::ModelFallback
-        | NoticeCode::HistoryTrimmed => "info",
+        | NoticeCode::HistoryTrimmed
+        | NoticeCode::ModelRetrying => "info",
         NoticeCode::ReplyTruncated | NoticeCode::MaxTurnsReached | NoticeCode::ToolsUnavailable => "warning",
     };
     EventOut::Notice { level, message: &notice.message }.frame()

@@ -49,6 +49,18 @@ fn small(request: &Value) -> Answer {
     Answer::text(["ok"])
 }
 
+/// Counts the tokens of a request, more of them than we do.
+fn counted(request: &Value) -> usize {
+    request.to_string().len() * 2 / 5
+}
+
+/// Answers and says so.
+fn counting(request: &Value) -> Answer {
+    let usage = json!({"prompt_tokens": counted(request), "completion_tokens": 1});
+    let last = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": usage});
+    Answer::acts([Act::Send(said("ok")), Act::Send(format!("data: {last}\n\ndata: [DONE]\n\n"))])
+}
+
 /// Makes a conversation that long, of copies of its first two items.
 async fn grow(place: &Place, conversation: &str, length: i64) {
     let id: Uuid = conversation.parse().unwrap();
@@ -193,6 +205,47 @@ on_both! { migrations();
             assert_eq!(refused, refusals, "{quirks}");
             service.terminate().await;
         }
+    }
+
+    async fn a_stand_in_that_takes_less_is_sent_less_and_the_usual_model_gets_all_of_it_again(place: Place) {
+        let (usual, other) = (Provider::start().await, Provider::start().await);
+        usual.otherwise(Answer::text(["ok"]));
+        other.otherwise(Answer::text(["ok"]));
+        let settings = [
+            ("OPENAI_API_KEY", "k"),
+            ("OPENAI_BASE_URL", usual.url.as_str()),
+            ("OPENAI_DEFAULT_MODEL", "gpt-4o-mini"),
+            ("LLM_BASE_URL", &other.url),
+            ("LLM_FALLBACKS", "custom/llama3"),
+            ("LLM_QUIRKS", "custom context_window=6000"),
+        ];
+        let service = Process::start(&place, &settings).await;
+        let conversation = conversation_of(&service.say("ada", "turn 0", None).await.rest().await);
+        for turn in 1..10 {
+            say(&service, &conversation, &format!("turn {turn} {}", "long ".repeat(200))).await;
+        }
+        usual.then(Answer::error(401, "{}"));
+        let events = say(&service, &conversation, "who is there?").await;
+        assert!(is_trimmed(&events), "{events:?}");
+        let (all, some) = (sent(&usual).pop().unwrap(), sent(&other).pop().unwrap());
+        assert_eq!(all.len(), 2 * 10 + 1);
+        assert!((3..all.len()).contains(&some.len()), "{}", some.len());
+        assert_eq!(some[..], all[all.len() - some.len()..], "the newest of it");
+        assert!(other.requests()[0].to_string().len() / 3 < 6_000);
+        say(&service, &conversation, "and now?").await;
+        assert_eq!(sent(&usual).pop().unwrap()[..all.len()], all);
+    }
+
+    async fn a_model_that_counts_more_tokens_than_we_do_is_sent_less(place: Place) {
+        let provider = Provider::answering(counting).await;
+        let settings = [&provider.settings()[..], &[("MAX_HISTORY_TOKENS", "6000")]].concat();
+        let service = Process::start(&place, &settings).await;
+        let conversation = conversation_of(&service.say("ada", "turn 0", None).await.rest().await);
+        for turn in 1..30 {
+            say(&service, &conversation, &format!("turn {turn} {}", "long ".repeat(200))).await;
+        }
+        let most = provider.requests().iter().map(counted).max().unwrap();
+        assert!((4_500..6_300).contains(&most), "{most} tokens by its own count");
     }
 
     async fn a_turn_of_a_long_conversation_reads_no_more_than_one_of_a_short_one(place: Place) {

@@ -2,6 +2,7 @@
 
 mod check;
 mod clients_doc;
+mod come_back;
 mod context;
 mod conversation;
 mod crash;
@@ -24,4 +25,5 @@ mod stop;
 mod storage;
 mod store;
 mod tool_server;
+mod usage;
 mod writes;

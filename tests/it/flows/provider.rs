@@ -44,6 +44,38 @@ on_both! { migrations();
         }
     }
 
+    async fn our_tools_can_be_offered_strictly_and_the_nulls_that_fill_gaps_are_no_arguments(place: Place) {
+        let provider = Provider::start().await;
+        let quirks = [("LLM_QUIRKS", "custom schema=openai-strict")];
+        let service = Process::start(&place, &[&provider.settings()[..], &quirks].concat()).await;
+        let choice = |number: u32| json!({"number": number, "title_contains": null});
+        let and = |mut choice: Value, more: Value| {
+            choice.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            choice
+        };
+        let edits = json!({"title": "oat milk", "description": null, "priority": null, "status": null});
+        provider
+            .then(Answer::call("add_task", &json!({"title": "milk", "description": null, "priority": null})))
+            .then(Answer::call("update_task", &and(choice(1), edits)))
+            .then(Answer::call("set_priority", &and(choice(1), json!({"priority": "high"}))))
+            .then(Answer::call("complete_task", &choice(1)))
+            .then(Answer::call("list_tasks", &json!({"status": null, "priority": null, "search": null, "limit": null, "after": null})))
+            .then(Answer::call("delete_task", &choice(1)))
+            .then(Answer::text(["Done."]));
+        let events = service.say("ada", "go", None).await.rest().await;
+        let answers = events.iter().filter(|event| event.name == "tool.completed");
+        let statuses: Vec<&Value> = answers.map(|event| &event.data["status"]).collect();
+        assert_eq!(statuses, ["ok"; 6], "{events:?}");
+        let tools = provider.requests()[0]["tools"].as_array().unwrap().clone();
+        assert_eq!(tools.len(), 6);
+        for function in tools.iter().map(|tool| &tool["function"]) {
+            let parameters = &function["parameters"];
+            let fields = parameters["properties"].as_object().unwrap().len();
+            assert_eq!((&function["strict"], parameters["required"].as_array().unwrap().len()), (&json!(true), fields));
+            assert_eq!(parameters["additionalProperties"], false);
+        }
+    }
+
     async fn a_server_of_ones_own_gets_the_headers_and_fields_that_it_wants(place: Place) {
         let provider = Provider::start().await;
         let extras = [("LLM_EXTRA_HEADERS", "authorization: ApiKey abc"), ("LLM_EXTRA_BODY", r#"{"temperature": 0.5}"#)];

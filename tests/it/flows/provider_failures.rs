@@ -106,7 +106,8 @@ fn breakdowns() -> Vec<Line> {
     vec![
         (Answer::acts([Act::Break]), "model_upstream", TEMPORARY, 3),
         (Answer::acts([]), "model_stream_lost", BROKEN, 3),
-        (Answer::acts([Act::Send(half_a_call.clone()), SENT, Act::Break]), "model_stream_lost", BROKEN, 3),
+        (Answer::acts([Act::Send(half_a_call.clone()), SENT, Act::Break]), "model_stream_lost", BROKEN, 1),
+        (Answer::acts([Act::Send(half_a_call.clone())]), "model_stream_lost", BROKEN, 1),
         (Answer::acts([Act::Send(said("Half")), SENT, Act::Break]), "model_stream_lost", BROKEN, 1),
         (Answer::acts([Act::Send(said("Half"))]), "model_stream_lost", BROKEN, 1),
         (Answer::acts([Act::Send(said("Half")), Act::Send(half_a_call)]), "model_stream_lost", BROKEN, 1),

@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     domain::{
-        CallId, CallStatus, ConversationId, Item, Model, ModelRequest, ProviderMeta, Reply, Tool, ToolCall,
-        ToolChoice, ToolResult, ToolSchema, UserMessage,
+        CallId, CallStatus, ConversationId, Item, Meter, Model, ModelRequest, ProviderMeta, Reply, Tool,
+        ToolCall, ToolChoice, ToolResult, ToolSchema, UserMessage,
     },
-    model::{Provider, ProviderSettings, providers::quirks},
+    model::{Provider, ProviderSettings, fake::ALONE, providers::quirks},
 };
 
 fn user(text: &str) -> Item {
@@ -43,7 +43,7 @@ fn meta(provider: &str) -> Option<ProviderMeta> {
         "custom" => json!({"reasoning_content": "Milk."}),
         _ => return None,
     };
-    Some(ProviderMeta { provider: provider.into(), data })
+    Some(ProviderMeta { provider: provider.into(), model: None, data })
 }
 
 /// The history before each of three turns.
@@ -101,6 +101,8 @@ async fn sent(provider: Provider, model: &str, history: &[Item]) -> String {
         tools: &[tool()],
         tool_choice: ToolChoice::Auto,
         conversation_id: "0190a5b4-7e3c-7cc0-a1b2-c3d4e5f60718".parse::<ConversationId>().unwrap(),
+        meter: &Meter::default(),
+        asker: &ALONE,
     };
     drop(client.unwrap().stream(request).await.unwrap());
     fake.request().await.replace(&port, "PORT")

@@ -8,7 +8,10 @@ use tokio::{
 };
 
 use super::*;
-use crate::domain::{ConversationId, Finish, Item, ToolChoice, UserMessage};
+use crate::{
+    domain::{ConversationId, Finish, Item, ToolChoice, UserMessage},
+    model::fake::ALONE,
+};
 
 pub(super) const HEAD: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
@@ -81,6 +84,13 @@ fn client(url: &str) -> Client {
 }
 
 async fn ask(url: &str) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
+    ask_on(&Meter::default(), url).await
+}
+
+pub(super) async fn ask_on(
+    meter: &Meter,
+    url: &str,
+) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
     let history = [Item::User(UserMessage { text: "hi".into(), context: String::new() })];
     let request = ModelRequest {
         instructions: "Be kind.",
@@ -88,6 +98,8 @@ async fn ask(url: &str) -> Result<BoxStream<'static, Result<ModelEvent, ModelErr
         tools: &[],
         tool_choice: ToolChoice::Auto,
         conversation_id: ConversationId::new(),
+        meter,
+        asker: &ALONE,
     };
     client(url).stream(request).await
 }

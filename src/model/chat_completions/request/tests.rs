@@ -3,8 +3,8 @@
 mod strict;
 
 use crate::{
-    domain::{CallStatus, ConversationId, Item, ProviderMeta, ToolSchema, UserMessage},
-    model::providers,
+    domain::{CallStatus, ConversationId, Item, Meter, ProviderMeta, ToolSchema, UserMessage},
+    model::{fake::ALONE, providers},
 };
 
 use super::*;
@@ -58,7 +58,16 @@ fn body_of(
     tool_choice: ToolChoice,
 ) -> Value {
     let conversation_id = "0190a5b4-7e3c-7cc0-a1b2-c3d4e5f60718".parse::<ConversationId>().unwrap();
-    let request = ModelRequest { instructions: "Be kind.", history, tools, tool_choice, conversation_id };
+    let meter = &Meter::default();
+    let request = ModelRequest {
+        instructions: "Be kind.",
+        history,
+        tools,
+        tool_choice,
+        conversation_id,
+        meter,
+        asker: &ALONE,
+    };
     body(provider, model, providers::quirks::of(provider, model), &request)
 }
 
@@ -163,7 +172,11 @@ fn a_foreign_call_carries_geminis_stand_in_for_a_signature_where_one_is_needed()
 fn reasoning_goes_back_only_to_the_provider_that_sent_it() {
     let details = json!([{"type": "reasoning.text", "text": "hm"}]);
     let meta = |provider: &str| {
-        Some(ProviderMeta { provider: provider.into(), data: json!({"reasoning_details": details}) })
+        Some(ProviderMeta {
+            provider: provider.into(),
+            model: Some("m".into()),
+            data: json!({"reasoning_details": details}),
+        })
     };
     let echoed = |sender: &str, receiver: Provider| {
         let call = call("a", "milk", None);
@@ -223,4 +236,64 @@ fn what_providers_refuse_in_a_history_is_left_out_or_mended() {
             json!({"role": "tool", "tool_call_id": "a", "content": "(no output)"}),
         ]
     );
+}
+
+#[test]
+fn what_a_model_wants_back_goes_to_its_family_and_rows_that_do_not_name_it_go_to_its_provider() {
+    let signature = json!({"google": {"thought_signature": "s"}});
+    let stand_in = json!({"google": {"thought_signature": NO_SIGNATURE}});
+    for (by, echoed) in [
+        (json!({"provider": "gemini", "model": "gemini-3-pro", "extra_content": signature}), &signature),
+        (json!({"provider": "gemini", "extra_content": signature}), &signature),
+        (json!({"provider": "gemini", "model": "gemini-2.5-flash", "extra_content": signature}), &stand_in),
+        (json!({"provider": "custom", "model": "gemini-3-pro", "extra_content": signature}), &stand_in),
+    ] {
+        let call = call("a", "milk", Some(by.clone()));
+        let history = [user("hi", ""), calls_only(&[&call], None), result_of(&call, "ok")];
+        let body = body_of(Provider::Gemini, "gemini-3.5-flash-lite", &history, &[], ToolChoice::Auto);
+        assert_eq!(body.pointer("/messages/2/tool_calls/0/extra_content"), Some(echoed), "{by}");
+    }
+    let stored =
+        json!({"text": "", "provider_meta": {"provider": "openrouter", "data": {"reasoning_details": [1]}}});
+    let old: Reply = serde_json::from_value(stored).unwrap();
+    let meta = old.provider_meta.unwrap();
+    for (model, is_sent) in [(None, true), (Some("google/gemini-3-pro"), true), (Some("x/y"), false)] {
+        let meta = ProviderMeta { model: model.map(Into::into), ..meta.clone() };
+        let history = [user("hi", ""), calls_only(&[&call("a", "milk", None)], Some(meta))];
+        let body = body_of(Provider::OpenRouter, "google/gemini-2.5-flash", &history, &[], ToolChoice::Auto);
+        assert_eq!(body.pointer("/messages/2/reasoning_details").is_some(), is_sent, "{model:?}");
+    }
+}
+
+#[test]
+fn a_tool_has_one_name_in_the_list_and_in_the_history() {
+    let tool = Tool { name: "tasks.add".into(), ..add_task() };
+    let past = ToolCall { name: "tasks.add".into(), ..call("a", "milk", None) };
+    let history = [user("hi", ""), calls_only(&[&past], None), result_of(&past, "ok")];
+    let body = body_of(Provider::OpenAi, "m", &history, &[add_task(), tool], ToolChoice::Auto);
+    assert_eq!(body.pointer("/tools/1/function/name"), Some(&json!("tasks_add")));
+    assert_eq!(body.pointer("/messages/2/tool_calls/0/function/name"), Some(&json!("tasks_add")));
+}
+
+#[test]
+fn what_can_be_said_strictly_is_and_the_rest_is_said_as_ever() {
+    let open = json!({"type": "object"});
+    let open = Tool { name: "open".into(), schema: ToolSchema::compile(open).unwrap(), ..add_task() };
+    let quirks =
+        Quirks { schema: Dialect::OpenAiStrict, ..providers::quirks::of(Provider::OpenAi, "gpt-6-luna") };
+    let tools = [add_task(), open];
+    let request = ModelRequest {
+        instructions: "",
+        history: &[user("hi", "")],
+        tools: &tools,
+        tool_choice: ToolChoice::Auto,
+        conversation_id: ConversationId::new(),
+        meter: &Meter::default(),
+        asker: &ALONE,
+    };
+    let body = body(Provider::OpenAi, "gpt-6-luna", quirks, &request);
+    let function = |place: usize, key: &str| body["tools"][place]["function"].get(key).cloned();
+    assert_eq!((function(0, "strict"), function(1, "strict")), (Some(json!(true)), None));
+    assert_eq!(function(0, "parameters").unwrap()["required"].as_array().unwrap().len(), 2);
+    assert_eq!(function(1, "parameters"), Some(json!({"type": "object"})));
 }

@@ -45,7 +45,7 @@ fn whole(message: u128, content: &str) -> Event {
 }
 
 fn end(status: RunStatus, failure: Option<RunFailure>) -> Event {
-    Event::Ended(End { run_id: id(9), status, failure, usage: Usage::default() })
+    Event::Ended(End { run_id: id(9), status, failure, usage: Usage::default(), retry_after: None })
 }
 
 /// Renders events behind the opening of a stream that shows nothing but the answer.

@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 use super::super::body;
 use crate::{
     domain::{
-        CallId, CallStatus, ConversationId, Item, ModelRequest, ProviderMeta, Reply, Tool, ToolCall,
+        CallId, CallStatus, ConversationId, Item, Meter, ModelRequest, ProviderMeta, Reply, Tool, ToolCall,
         ToolChoice, ToolResult, ToolSchema, UserMessage,
     },
-    model::{Provider, providers::quirks},
+    model::{Provider, fake::ALONE, providers::quirks},
 };
 
 /// The models that the rules of this file are about.
@@ -97,16 +97,21 @@ fn check_message(provider: Provider, model: &str, message: &Value) -> Result<(),
 }
 
 fn check_call(call: &Value) -> Result<(), String> {
-    let name = call.pointer("/function/name").and_then(Value::as_str).unwrap_or_default();
-    let accepts = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == '-';
-    if !(1..=64).contains(&name.len()) || !name.chars().all(accepts) {
-        return Err(format!("the name {name:?} does not match ^[a-zA-Z0-9_-]{{1,64}}$"));
-    }
+    check_name(&call["function"])?;
     let arguments = call.pointer("/function/arguments").and_then(Value::as_str).unwrap_or_default();
     match serde_json::from_str::<Map<String, Value>>(arguments) {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("arguments are no object: {error}")), // llama.cpp answers 500 to every later turn
     }
+}
+
+fn check_name(function: &Value) -> Result<(), String> {
+    let name = function["name"].as_str().unwrap_or_default();
+    let accepts = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == '-';
+    if !(1..=64).contains(&name.len()) || !name.chars().all(accepts) {
+        return Err(format!("the name {name:?} does not match ^[a-zA-Z0-9_-]{{1,64}}$"));
+    }
+    Ok(())
 }
 
 fn check_parameters(provider: Provider, model: &str, request: &Value) -> Result<(), String> {
@@ -145,6 +150,7 @@ fn check_schema(provider: Provider, tool: &Value) -> Result<(), String> {
         "exclusiveMinimum",
         "exclusiveMaximum",
     ];
+    check_name(&tool["function"])?;
     let mut open = vec![&tool["function"]["parameters"]];
     while let Some(schema) = open.pop() {
         let Some(fields) = schema.as_object() else { continue };
@@ -174,14 +180,15 @@ fn tools() -> Vec<Tool> {
             "count": {"type": "integer", "exclusiveMinimum": 0},
         },
     });
-    vec![Tool {
+    let tool = |name: &str| Tool {
         server: "tasks".into(),
-        name: "add_task".into(),
+        name: name.into(),
         description: "Adds a task.".into(),
-        schema: ToolSchema::compile(schema).unwrap(),
+        schema: ToolSchema::compile(schema.clone()).unwrap(),
         is_read_only: false,
         is_keyed: true,
-    }]
+    };
+    ["add_task", "add.task", &"é".repeat(80)].map(tool).into()
 }
 
 fn call(provider_id: String, name: String, meta: u8) -> ToolCall {
@@ -204,7 +211,7 @@ fn call(provider_id: String, name: String, meta: u8) -> ToolCall {
 /// One thing that a history may hold: what the user said, or a reply with calls of which some are answered.
 fn any_item() -> impl Strategy<Value = Vec<Item>> {
     let user = "[a-z]{1,5}".prop_map(|text| vec![Item::User(UserMessage { text, context: "Friday".into() })]);
-    let any_call = ("[ab]{0,2}|x{50}", "[a-zA-Z0-9_.é ]{1,80}", 0_u8..4)
+    let any_call = ("[ab]{0,2}|x{50}", "[a-zA-Z0-9_.é ]{0,80}", 0_u8..4)
         .prop_map(|(id, name, meta)| call(id, name, meta));
     let calls = prop::collection::vec((any_call, 0_u8..4), 0..4);
     let reply = ("[a-z]{0,5}", calls, 0_u8..4).prop_map(|(text, calls, meta)| {
@@ -220,8 +227,11 @@ fn any_item() -> impl Strategy<Value = Vec<Item>> {
             2 => Some(("groq", "reasoning_content")),
             _ => None,
         };
-        let provider_meta =
-            meta.map(|(provider, key)| ProviderMeta { provider: provider.into(), data: json!({key: "hm"}) });
+        let provider_meta = meta.map(|(provider, key)| ProviderMeta {
+            provider: provider.into(),
+            model: None,
+            data: json!({key: "hm"}),
+        });
         let calls = calls.into_iter().map(|(call, _)| call).collect();
         let reply = Item::Assistant(Reply { calls, provider_meta, ..Reply::of_text(text) });
         [vec![reply], answers].concat()
@@ -251,6 +261,8 @@ proptest! {
                 tools: &tools,
                 tool_choice: ToolChoice::Required,
                 conversation_id: ConversationId::new(),
+                meter: &Meter::default(),
+                asker: &ALONE,
             };
             let body = body(provider, model, quirks::of(provider, model), &request);
             prop_assert_eq!(refusal(provider, model, &body), Ok(()), "{:?} {}: {}", provider, model, body);

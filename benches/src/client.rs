@@ -69,6 +69,12 @@ impl Client {
         Ok(Self { protocol, address, user: user.to_owned(), stream, answer: Vec::with_capacity(4 * 1024) })
     }
 
+    /// Connects anew: a service may hang up on those who are silent for long.
+    pub(crate) async fn reconnect(&mut self) -> anyhow::Result<()> {
+        *self = Self::connect(self.protocol, self.address, &self.user).await?;
+        Ok(())
+    }
+
     /// Sends a turn in a conversation of its own, or in the one that is named, and reads the answer.
     pub(crate) async fn turn(&mut self, script: &str, conversation: Option<&str>) -> anyhow::Result<Turn> {
         let began = self.send(script, conversation).await?;

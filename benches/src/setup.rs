@@ -131,7 +131,8 @@ fn psql(server: &str, statement: &str) -> anyhow::Result<()> {
 }
 
 impl Service {
-    /// Starts a service with the defaults of an operator who names nothing but the provider, and waits until it listens.
+    /// Starts a service with its defaults, but for the provider and for limits beyond all that is measured, and waits until
+    /// it listens.
     pub(crate) async fn start(settings: &Settings, ground: &Ground, folder: Folder) -> anyhow::Result<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let mut command = Command::new(&settings.service);
@@ -145,6 +146,8 @@ impl Service {
             .env("LLM_BASE_URL", format!("http://{}/v1", ground.provider.address))
             .env("LLM_MODEL", "bench")
             .env("LLM_API_KEY", "bench")
+            .env("MAX_ACTIVE_RUNS", "20000")
+            .env("MAX_STREAMS", "20000")
             .stderr(Stdio::from(log));
         for name in ["RUST_LOG", "DATABASE_MAX_CONNECTIONS"] {
             if let Some(value) = std::env::var_os(name) {

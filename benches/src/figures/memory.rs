@@ -16,6 +16,9 @@ use crate::{
 /// How long things may settle before memory is looked at.
 const SETTLE: Duration = Duration::from_secs(2);
 
+/// How many streams are being opened at once: what is looked for is how many can be open, not how fast they come.
+const AT_ONCE: usize = 32;
+
 pub(super) async fn measure(settings: &Settings, ground: &Ground, report: &mut Report) -> anyhow::Result<()> {
     if !settings.wants("memory") {
         return Ok(());
@@ -64,8 +67,7 @@ pub(super) async fn hold(
             let began = client.open("held").await?;
             anyhow::Ok((client, began))
         });
-        // A system's queue of new connections is short.
-        if opening.len() >= 100
+        if opening.len() >= AT_ONCE
             && let Some(opened) = opening.join_next().await
         {
             open.push(opened??);

@@ -31,28 +31,28 @@ pub(crate) async fn load(mut arguments: impl Iterator<Item = String>) -> anyhow:
     Ok(())
 }
 
-/// Measures what is wanted and prints it.
+/// Measures what is wanted and prints it. What cannot be measured is told, and the rest is measured all the same.
 pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
     let ground = Ground::start()?;
     let mut report = Report::default();
-    let outcome = measure(settings, &ground, &mut report).await;
-    // What was measured before something went wrong is shown all the same.
+    let mut faults = Vec::new();
+    for round in 0..settings.rounds {
+        eprintln!("round {} of {}", round + 1, settings.rounds);
+        report.begin_round(round);
+        let report = &mut report;
+        faults.extend(speed::measure(settings, &ground, report).await.err());
+        faults.extend(start::measure(settings, &ground, report).await.err());
+        faults.extend(history::measure(settings, &ground, report).await.err());
+        faults.extend(memory::measure(settings, &ground, report).await.err());
+        faults.extend(streams::measure(settings, &ground, report).await.err());
+    }
     println!("{}", report.table());
     if let Some(path) = &settings.json {
         std::fs::write(path, report.to_json()?)?;
     }
-    outcome
-}
-
-async fn measure(settings: &Settings, ground: &Ground, report: &mut Report) -> anyhow::Result<()> {
-    for round in 0..settings.rounds {
-        eprintln!("round {} of {}", round + 1, settings.rounds);
-        report.begin_round(round);
-        speed::measure(settings, ground, report).await?;
-        start::measure(settings, ground, report).await?;
-        history::measure(settings, ground, report).await?;
-        memory::measure(settings, ground, report).await?;
-        streams::measure(settings, ground, report).await?;
+    for fault in &faults {
+        eprintln!("not measured: {fault:#}");
     }
+    anyhow::ensure!(faults.is_empty(), "{} figures went wrong", faults.len());
     Ok(())
 }

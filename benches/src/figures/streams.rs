@@ -33,6 +33,7 @@ pub(super) async fn measure(settings: &Settings, ground: &Ground, report: &mut R
     let clients = hold(&service.target, usize::try_from(count)?).await?;
     report.add("many streams: open without an error", "", name, clients.len() as f64);
     report.add("many streams: opening them", "s", name, began.elapsed().as_secs_f64());
+    health.reconnect().await?;
     let mut slowest = Duration::ZERO;
     for _ in 0..100 {
         slowest = slowest.max(health.get("/health/live").await?);

@@ -3,7 +3,11 @@
 //! Resuming after a crash or a deploy is loading the history and asking again. Calls never overlap, because there is
 //! one [`Next::CallTool`] and no way to ask for two.
 
-use super::{Item, ToolCall};
+use super::{CallStatus, Item, ToolCall};
+
+/// How many replies with calls that cannot be made a model may mend after one message of the user. One that still cannot
+/// write a call is asked for words.
+const MOST_REPAIRS: usize = 2;
 
 /// The next step of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,7 +30,9 @@ pub fn next(history: &[Item], max_turns: usize) -> Next<'_> {
     }
     match history.last() {
         Some(Item::User(_) | Item::Tool(_)) => {
-            Next::AskModel { tools: replies_since_user(history) < max_turns }
+            let may_call =
+                replies_since_user(history) < max_turns && repairs_since_user(history) <= MOST_REPAIRS;
+            Next::AskModel { tools: may_call }
         }
         Some(Item::Assistant(_)) | None => Next::Rest,
     }
@@ -49,6 +55,19 @@ fn replies_since_user(history: &[Item]) -> usize {
         .take_while(|item| !matches!(item, Item::User(_)))
         .filter(|item| matches!(item, Item::Assistant(_)))
         .count()
+}
+
+/// Counts the replies since the user spoke of which a call could not be made.
+fn repairs_since_user(history: &[Item]) -> usize {
+    let (mut repairs, mut is_invalid) = (0, false);
+    for item in history.iter().rev() {
+        match item {
+            Item::User(_) => break,
+            Item::Tool(result) => is_invalid |= result.status == CallStatus::Invalid,
+            Item::Assistant(_) => repairs += usize::from(std::mem::take(&mut is_invalid)),
+        }
+    }
+    repairs
 }
 
 #[cfg(test)]
@@ -115,6 +134,19 @@ mod tests {
         let history = [user(), asks(&[&first]), answers(&first), asks(&[&second]), answers(&second)];
         assert_eq!(next(&history, 3), Next::AskModel { tools: true });
         assert_eq!(next(&history, 2), Next::AskModel { tools: false });
+    }
+
+    #[test]
+    fn a_model_that_cannot_write_a_call_in_three_replies_is_asked_for_words() {
+        let mut history = vec![user()];
+        for tools in [true, true, false] {
+            let (good, bad) = (call("good"), call("bad"));
+            let refused = |call| Item::Tool(ToolResult::without_output(call, CallStatus::Invalid, "no"));
+            history.extend([asks(&[&bad, &good, &bad]), refused(&bad), answers(&good), refused(&bad)]);
+            assert_eq!(next(&history, 10), Next::AskModel { tools }, "{} items", history.len());
+        }
+        history.push(user());
+        assert_eq!(next(&history, 10), Next::AskModel { tools: true }, "a new message is a new chance");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::support::{
     app::{TestApp, conversation_of},
     migrations,
     script::{Step, asks, says},
-    stream::{Event, data, names},
+    stream::{Event, data, names, text},
 };
 
 /// A turn of one call that fails, and a last word.
@@ -53,8 +53,10 @@ on_both! { migrations();
     async fn the_model_may_correct_itself(place: Place) {
         let app = TestApp::start(&place).await;
         app.model
-            .then(asks([("add_task", json!({"name": "Milk"}))]))
-            .then(asks([("add_task", json!({"title": "Milk", "priority": "urgent"}))]))
+            .then(asks([
+                ("add_task", json!({"name": "Milk"})),
+                ("add_task", json!({"title": "Milk", "priority": "urgent"})),
+            ]))
             .then(asks([("add_task", json!({"title": "a\0b"}))]))
             .then(asks([("add_task", json!({"title": "Milk", "priority": "high"}))]))
             .then(says(["Added."]));
@@ -63,6 +65,19 @@ on_both! { migrations();
         assert_eq!(statuses, ["invalid", "invalid", "invalid", "ok"]);
         assert!(outcomes(&events)[1].1.as_str().unwrap().contains("priority"));
         assert_eq!(app.read("/api/ada/tasks").await["data"][0]["title"], "Milk");
+    }
+
+    async fn a_model_that_cannot_correct_itself_in_two_replies_is_asked_for_words(place: Place) {
+        let app = TestApp::start(&place).await;
+        for _ in 0..3 {
+            app.model.then(asks([("add_task", json!({"name": "Milk"}))]));
+        }
+        app.model.then(says(["I cannot add that."]));
+        let events = app.ask("ada", "milk").await;
+        assert_eq!(text(&events), "I cannot add that.");
+        assert_eq!(data(&events, "notice")["code"], "max_turns_reached");
+        let offered: Vec<bool> = app.model.asked().iter().map(|asked| !asked.tools.is_empty()).collect();
+        assert_eq!(offered, [true, true, true, false]);
     }
 
     async fn a_user_id_from_the_model_is_refused_and_nobody_else_is_touched(place: Place) {

@@ -22,7 +22,7 @@ use crate::{
 /// How often the text of a message being written is saved, at most.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
-/// How many items of the history are read at first; each further read brings twice as many, so that a long one takes few.
+/// How many items of the history are read at once.
 const HISTORY_PAGE: u64 = 50;
 
 /// What an agent's turn came to: a last reply, nothing to do, or a stop.
@@ -114,12 +114,11 @@ async fn work(inner: &Inner, job: &Job) -> Outcome {
 /// costs no more than that.
 async fn load_history(inner: &Inner, hold: &Hold, most: usize) -> Result<History, StoreError> {
     let mut newest_first: Vec<Recorded> = Vec::new();
-    let (mut tokens, mut has_message, mut limit) = (0, false, HISTORY_PAGE);
+    let (mut tokens, mut has_message) = (0, false);
     loop {
         let before = newest_first.last().map(|recorded| recorded.position);
-        let page = inner.store.context(&hold.user, hold.conversation, before, limit).await?;
-        let is_last = (page.len() as u64) < limit;
-        limit *= 2;
+        let page = inner.store.context(&hold.user, hold.conversation, before, HISTORY_PAGE).await?;
+        let is_last = (page.len() as u64) < HISTORY_PAGE;
         for recorded in page {
             tokens += window::tokens(std::slice::from_ref(&recorded.item));
             has_message |= matches!(recorded.item, Item::User(_));

@@ -10,7 +10,7 @@ cd "$(dirname "$0")"
 target="${CARGO_TARGET_DIR:-$PWD/../target}"
 
 if [ "${1:-}" = pure ]; then
-    exec cargo bench --locked --target-dir "$target/benches" --bench pure -- "${@:2}"
+    exec cargo run --release --locked --target-dir "$target/benches" --example pure -- --bench "${@:2}"
 fi
 
 cargo build --release --locked --manifest-path ../Cargo.toml --target-dir "$target" --bin parlor

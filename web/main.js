@@ -25,6 +25,7 @@ const messages = new MessagesView(byId("log"), byId("to-end"), {
   send,
   retry: (again) => conversation.retry(again),
   act: (item, action) => conversation.act(item, action),
+  judge: (item, kind) => conversation.judge(item, kind),
 });
 const threads = new ThreadsView(byId("threads"), { open: go, rename, remove, more: () => readThreads(true) });
 const tasks = new TasksView(byId("tasks"), byId("add-task"), api);

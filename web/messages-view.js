@@ -24,7 +24,7 @@ export class MessagesView {
   #shown = new Map();
   #keepsToEnd = true;
 
-  /** `on` is what can be done: `send(text)`, `retry(again)`, `act(item, action)`. */
+  /** `on` is what can be done: `send(text)`, `retry(again)`, `act(item, action)`, `judge(item, kind)`. */
   constructor(log, toEnd, on) {
     this.#log = log;
     this.#toEnd = toEnd;
@@ -98,7 +98,7 @@ export class MessagesView {
       case "user_message":
         return question(item);
       case "assistant_message":
-        return drawAnswer(answer(), item);
+        return drawAnswer(answer(this.#on.judge), item);
       case "workflow":
         return drawSteps(el("details", { class: "steps" }), item.workflow);
       case "widget":
@@ -154,15 +154,25 @@ function question(item) {
   return el("article", { class: item.isSending ? "question sending" : "question", "aria-label": "You" }, el("div", { class: "bubble" }, text));
 }
 
-function answer() {
+function answer(judge) {
   const node = el("article", { class: "answer", "aria-label": "Parlor" }, el("div", { class: "prose" }));
-  node.append(el("div", { class: "actions" }, copyButton("Copy answer", () => node.text, "Copy")));
+  const thumb = (kind, sign, label) =>
+    el("button", { class: "word-button thumb", type: "button", "aria-label": label, title: label, "data-kind": kind,
+      onclick: () => node.item.feedback !== kind && judge(node.item, kind) }, icon(sign));
+  const thumbs = [thumb("positive", "good", "Good answer"), thumb("negative", "bad", "Bad answer")];
+  node.append(el("div", { class: "actions" }, copyButton("Copy answer", () => node.text, "Copy"), ...thumbs));
   return node;
 }
 
 function drawAnswer(node, item) {
   node.text = item.content.map((part) => part.text).join("");
+  node.item = item;
   node.hidden = node.text === "";
+  for (const thumb of node.querySelectorAll(".thumb")) {
+    thumb.setAttribute("aria-pressed", String(item.feedback === thumb.dataset.kind));
+    // What is not stored yet cannot be judged.
+    thumb.hidden = item.isOpen === true;
+  }
   draw(node.firstChild, node.text);
   return node;
 }

@@ -12,6 +12,23 @@ export function uuid(id) {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
+/** The notices of what is missing from an answer. */
+const WARNINGS = ["reply_truncated", "max_turns_reached", "tools_unavailable"];
+
+/** Finds the notices among a run's events, each with the item that it stands behind; null while there is none. */
+export class Notices {
+  found = [];
+  #translator = new Translator();
+  #behind = null;
+
+  take(event) {
+    for (const told of this.#translator.translate(event)) {
+      if (told.item !== undefined) this.#behind = told.item.id;
+      else if (told.type === "notice" && event.name === "notice") this.found.push({ ...told, behind: this.#behind });
+    }
+  }
+}
+
 /** Translates the events of one run, in their order. */
 export class Translator {
   #writing = null;
@@ -32,7 +49,7 @@ export class Translator {
       case "tool.completed":
         return [...this.#call(data, "complete", shown(data.result)), { type: "client_effect", name: "tasks_changed", data: {} }];
       case "notice":
-        return [{ type: "notice", level: "info", message: data.message }];
+        return [notice(data)];
       case "run.failed":
         return [...this.#close(), { type: "error", message: data.message, allow_retry: data.retryable }];
       case "run.cancelled":
@@ -86,6 +103,12 @@ export class Translator {
     const { id, tasks } = this.#group;
     return { id, type: "workflow", workflow: { type: "custom", tasks, summary, expanded: summary === null } };
   }
+}
+
+/** A pause before a model is asked again passes by itself; all else that is told stays. */
+function notice({ code, message }) {
+  if (code === "model_retrying") return { type: "progress_update", text: message };
+  return { type: "notice", level: WARNINGS.includes(code) ? "warning" : "info", message };
 }
 
 function message(id, text) {

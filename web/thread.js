@@ -42,6 +42,22 @@ export class Thread {
     this.#put(own("progress", { text }));
   }
 
+  /** Shows something that the user should know where it was said: behind an item, or else behind the last question. */
+  noteBehind(id, message, level) {
+    const place = this.items.findIndex((item) => item.id === id);
+    const behind = place < 0 ? this.items.findLastIndex((item) => item.type === "user_message") : place;
+    // Several at one place keep their order.
+    let at = behind + 1;
+    while (this.items[at]?.type === "notice") at += 1;
+    this.items = this.items.toSpliced(at, 0, own("notice", { message, level }));
+  }
+
+  /** Shows what the user thinks of an answer: `positive`, `negative`, or nothing. */
+  judge(id, feedback) {
+    const item = this.items.find((item) => item.id === id);
+    if (item !== undefined) this.#put({ ...item, feedback });
+  }
+
   /** Drops what stands behind the user's last message, or behind this one, because it is told again. */
   rewind(message = null) {
     const last = this.items.findLastIndex((item) => item.type === "user_message" && (message === null || item.id === message));
@@ -58,6 +74,9 @@ export class Thread {
         this.title = event.thread.title ?? this.title;
         return;
       case "thread.item.added":
+        this.#clear("progress");
+        this.#put({ ...event.item, isOpen: true });
+        return;
       case "thread.item.done":
       case "thread.item.replaced":
         this.#clear("progress");
@@ -82,9 +101,9 @@ export class Thread {
     }
   }
 
-  /** Returns the text of an item, or of the last answer. */
-  textOf(item = this.items.findLast((item) => item.type === "assistant_message")) {
-    return item?.content?.map((part) => part.text).join("") ?? "";
+  /** Returns the text of an item, or of the last answer: words, or a list. */
+  textOf(item = this.items.findLast((item) => item.type === "assistant_message" || item.type === "widget")) {
+    return item?.content?.map((part) => part.text).join("") ?? item?.copy_text ?? "";
   }
 
   /** Tells whether the user's last message has not reached the service yet. */

@@ -4,7 +4,7 @@
  */
 
 import { Refused } from "./api.js";
-import { Translator, key, uuid } from "./native.js";
+import { Notices, Translator, key, uuid } from "./native.js";
 import { Thread } from "./thread.js";
 
 /** How long to wait before asking again, in milliseconds: each time longer, and in the end every five seconds. */
@@ -32,9 +32,10 @@ export class Conversation extends EventTarget {
   async open(id) {
     this.thread = await this.#stored(id);
     const run = await this.#lastRun();
+    const notices = await this.#notices(run);
     this.#changed();
     if (run?.status === "running") this.#during(() => this.#attach(run.id));
-    else this.#showEnd(run);
+    else this.#showEnd(run, notices);
   }
 
   /** Sends a message. */
@@ -62,6 +63,19 @@ export class Conversation extends EventTarget {
   act(item, action) {
     const params = { thread_id: this.thread.id, item_id: item.id, action: { type: action.type, payload: action.payload } };
     return this.#during(() => this.#tell("threads.custom_action", params));
+  }
+
+  /** Keeps what the user thinks of an answer. It shows at once; if it cannot be kept, it is taken back. */
+  async judge(item, kind) {
+    this.thread.judge(item.id, kind);
+    this.#changed();
+    try {
+      await this.#api.operate("items.feedback", { thread_id: this.thread.id, item_ids: [item.id], kind });
+    } catch {
+      this.thread.judge(item.id, item.feedback);
+      this.thread.note("What you think of this answer could not be kept.", "warning");
+      this.#changed();
+    }
   }
 
   /** Stops the answer, as soon as it is known where it is written. The stream that tells it ends by itself. */
@@ -162,9 +176,10 @@ export class Conversation extends EventTarget {
 
   /** Shows the thread as it is stored, and how its last run ended. */
   async #reload(run) {
+    const notices = await this.#notices(run);
     const { items, title } = await this.#stored(this.thread.id);
     Object.assign(this.thread, { items, title });
-    this.#showEnd(run);
+    this.#showEnd(run, notices);
     this.#emit("named");
     this.#emit("tasks");
   }
@@ -178,10 +193,38 @@ export class Conversation extends EventTarget {
       page = await this.#api.operate("items.list", { thread_id: id, order: "asc", after: items.at(-1).id });
       items.push(...page.data);
     }
-    return Thread.stored({ ...thread, items: { data: items } });
+    const given = await this.#judgements(id).catch(() => new Map());
+    const data = items.map((item) => (given.has(item.id) ? { ...item, feedback: given.get(item.id) } : item));
+    return Thread.stored({ ...thread, items: { data } });
   }
 
-  #showEnd(run) {
+  /** Reads what the user thinks of the answers of a thread, by their ids. */
+  async #judgements(id) {
+    const given = new Map();
+    let cursor = "";
+    do {
+      const path = `/conversations/${uuid(id)}/messages?roles=assistant&limit=100${cursor}`;
+      const { data, next_cursor } = await (await this.#api.rest("GET", path)).json();
+      for (const { id, feedback } of data) if (feedback) given.set(key("msg", id), feedback);
+      cursor = next_cursor === null ? null : `&cursor=${encodeURIComponent(next_cursor)}`;
+    } while (cursor !== null);
+    return given;
+  }
+
+  /** Finds the notices of a run that is over. They are not stored: after a while there are none. */
+  async #notices(run) {
+    const notices = new Notices();
+    if (run === null || run.status === "running") return notices.found;
+    try {
+      for await (const event of this.#api.follow(run.id, null, this.#left.signal)) notices.take(event);
+    } catch {
+      // The answer is there without them.
+    }
+    return notices.found;
+  }
+
+  #showEnd(run, notices) {
+    for (const { behind, message, level } of notices) this.thread.noteBehind(behind, message, level);
     if (run?.status === "failed") this.thread.fail(run.error.message, run.error.retryable ? "answer" : null);
     if (run?.status === "cancelled") this.thread.note("This answer was stopped.");
     this.#changed();

@@ -65,7 +65,7 @@ fn question(criterion: &mut Criterion) {
         });
         group.bench_function("what fits", |bencher| {
             bencher.iter_batched(
-                || Room::beside("instructions", &[], 24_000, None),
+                || Room::beside(600, 24_000, None, |tokens| tokens),
                 |room| (window::left_out(black_box(&items), room), window::shown(&items, room).len()),
                 BatchSize::SmallInput,
             );

@@ -93,6 +93,9 @@ impl Hands {
 
     /// Makes a call again that may have been made before, or says that nobody knows.
     async fn repeat(&self, principal: &Principal, call: &ToolCall) -> ToolResult {
+        if call.server.is_empty() || call.unparsed.is_some() {
+            return self.make(principal, call).await; // No server was ever sent it.
+        }
         let unknown = ToolResult::unknown(call.id, &call.server, &call.name);
         let tools = self.host.list(principal).await;
         let Ok(tool) = check(&tools, call) else { return unknown };
@@ -280,10 +283,12 @@ mod tests {
         assert!(check(&[tool()], &unparsed).unwrap_err().contains("not a JSON object"));
     }
 
+    type Answer = fn() -> Result<ToolOutput, ToolError>;
+
     /// A server with one tool that answers every call in one way.
     struct Host {
         tool: Tool,
-        answer: fn() -> Result<ToolOutput, ToolError>,
+        answer: Answer,
     }
 
     #[async_trait]
@@ -314,28 +319,30 @@ mod tests {
         Ok(ToolOutput { is_error: false, text: "Done".into(), structured: None })
     }
 
-    async fn status_in_doubt(tool: Tool, answer: fn() -> Result<ToolOutput, ToolError>) -> CallStatus {
+    async fn status_in_doubt(call: &ToolCall, tool: Tool, answer: Answer) -> CallStatus {
         let hands = Hands::new(Arc::new(Host { tool, answer }), Arc::new(Open));
         let principal = Principal { user: UserId::parse("ada").unwrap(), expires_at: None };
-        let (call, cancel) = (call(&json!({"title": "milk"})), CancellationToken::new());
-        hands.call(&principal, &call, Past::InDoubt, &cancel).await.unwrap().status
+        let cancel = CancellationToken::new();
+        hands.call(&principal, call, Past::InDoubt, &cancel).await.unwrap().status
     }
 
     #[tokio::test]
     async fn a_call_in_doubt_is_made_again_only_where_that_has_no_second_effect() {
-        assert_eq!(status_in_doubt(tool(), done).await, CallStatus::Ok);
+        assert_eq!(status_in_doubt(&call(&json!({})), tool(), done).await, CallStatus::Ok);
         let harmless = Tool { is_keyed: false, is_read_only: true, ..tool() };
-        assert_eq!(status_in_doubt(harmless, done).await, CallStatus::Ok);
+        assert_eq!(status_in_doubt(&call(&json!({})), harmless, done).await, CallStatus::Ok);
         let unkeyed = Tool { is_keyed: false, ..tool() };
-        assert_eq!(status_in_doubt(unkeyed, done).await, CallStatus::Unknown);
+        assert_eq!(status_in_doubt(&call(&json!({})), unkeyed, done).await, CallStatus::Unknown);
+        let never_sent = ToolCall { unparsed: Some("{".into()), ..call(&json!({})) };
+        assert_eq!(status_in_doubt(&never_sent, tool(), done).await, CallStatus::Invalid);
     }
 
     #[tokio::test]
     async fn a_call_in_doubt_stays_in_doubt_when_its_server_is_down() {
         let down = || Err(ToolError::Unavailable { server: "tasks".into() });
-        assert_eq!(status_in_doubt(tool(), down).await, CallStatus::Unknown);
+        assert_eq!(status_in_doubt(&call(&json!({})), tool(), down).await, CallStatus::Unknown);
         let gone = Tool { name: "another".into(), ..tool() };
-        assert_eq!(status_in_doubt(gone, done).await, CallStatus::Unknown);
+        assert_eq!(status_in_doubt(&call(&json!({})), gone, done).await, CallStatus::Unknown);
     }
 
     #[test]

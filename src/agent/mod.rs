@@ -58,7 +58,7 @@ pub struct Turn<'a> {
     pub conversation_id: ConversationId,
     /// Its history, as far as it may be shown, the user's message last.
     pub history: History,
-    /// Whether the model's next reply may, must or must not call a tool.
+    /// Whether the first reply to the user's message may, must or must not call a tool.
     pub tool_choice: ToolChoice,
     /// Open calls that an earlier attempt began; what became of them is not known.
     pub in_doubt: &'a [CallId],
@@ -89,6 +89,10 @@ impl Agent {
     /// with the end of the run. There is none if there was nothing to do.
     pub async fn take(&self, mut turn: Turn<'_>) -> Result<Option<(ItemId, Reply)>, Stop> {
         let mut last = None;
+        if !matches!(turn.history.items().last(), Some(Item::User(_))) {
+            // An earlier attempt had the reply that the choice was for.
+            turn.tool_choice = ToolChoice::Auto;
+        }
         loop {
             if turn.cancel.is_cancelled() {
                 return Err(Stop::Cancelled);

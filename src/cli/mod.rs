@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "a command line speaks to whoever typed it")]
 
+mod chat;
 mod check;
 mod health;
 mod serve;
@@ -59,6 +60,8 @@ enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// Talks to a running service: with a message one turn, else a conversation, a line of standard input for each turn.
+    Chat(chat::Options),
     /// Prints the description of the API, OpenAPI 3.1.
     Openapi,
     /// Asks the running service whether it is ready: exit 0 if it is, else 1.
@@ -79,7 +82,8 @@ enum Failure {
     Runtime(anyhow::Error),
 }
 
-/// Runs what the arguments ask for. `variable` looks into the environment, for the task server only.
+/// Runs what the arguments ask for. `variable` looks into the environment, for those that are no service: the task server
+/// and the terminal client.
 pub fn main(variable: impl Fn(&str) -> Option<String>) -> ExitCode {
     let done = match Arguments::parse().command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(),
@@ -88,6 +92,7 @@ pub fn main(variable: impl Fn(&str) -> Option<String>) -> ExitCode {
         Command::Migrate => migrate(),
         Command::Check { offline: true } => check::check(Reach::Settings),
         Command::Check { offline: false } => check::check(Reach::Everything),
+        Command::Chat(options) => chat::chat(options, variable("PARLOR_TOKEN")),
         Command::Openapi => openapi(),
         Command::Health => health(),
         Command::Token { user, minutes } => token::token(&user, minutes),

@@ -161,8 +161,8 @@ async fn json(
             let (run, conversation) = (run.id, run.conversation_id);
             Err(Problem::RunFailed { failure, run, conversation, retry_after_seconds })
         }
-        // The stream ended without an end: the service stops, or could not store it.
-        RunStatus::Running => Err(Problem::ShuttingDown),
+        // The stream ended without an end: the service stops, or could not store it. The turn was accepted all the same.
+        RunStatus::Running => Err(Problem::CutShort { run: run.id, conversation: run.conversation_id }),
         RunStatus::Completed | RunStatus::Cancelled | RunStatus::AwaitingApproval => {
             let items = app.store.items_of_run(user, run.id).await?;
             Ok(axum::Json(ChatOut::new(&run, items, notices)).into_response())
@@ -203,7 +203,8 @@ fn with_headers(mut answer: Response, principal: &Principal, started: Started) -
     answer
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+/// Reads the client's word that two requests are one.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     let is_good =
         |key: &&str| (1..=255).contains(&key.len()) && key.bytes().all(|byte| (0x20..0x7f).contains(&byte));

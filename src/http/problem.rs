@@ -61,6 +61,8 @@ pub enum Problem {
         conversation: ConversationId,
         retry_after_seconds: Option<u64>,
     },
+    #[error("this answer was cut short by a restart; the turn goes on, and its run can be followed")]
+    CutShort { run: RunId, conversation: ConversationId },
     #[error("storage is temporarily unavailable")]
     StorageUnavailable(#[source] StoreError),
     #[error("the task list is temporarily unavailable")]
@@ -105,6 +107,7 @@ impl Problem {
                 (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Idempotency key reused")
             }
             Self::RunFailed { failure, .. } => (status_of(*failure), failure.as_str(), "The run failed"),
+            Self::CutShort { .. } => (StatusCode::BAD_GATEWAY, "interrupted", "The answer was cut short"),
             Self::StorageUnavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "storage_unavailable", "Storage unavailable")
             }

@@ -32,14 +32,19 @@ pub(super) struct RetryIn {
 /// Takes the last answer back and starts another one.
 ///
 /// What followed the user's last message is deleted, and a new run answers the message. What its tools have changed
-/// stays changed. It is told as a turn is.
+/// stays changed. It is told as a turn is. The key of a request whose answer is taken back is from then on one of the
+/// new run's.
 #[utoipa::path(
     post,
     path = "/api/{user_id}/conversations/{conversation_id}/retry",
     operation_id = "retry",
     tag = "chat",
-    params(("format" = Option<String>, Query, pattern = "^text$",
-        description = "`text`: of the events only the text, for older clients. Cannot be resumed.")),
+    params(
+        ("format" = Option<String>, Query, pattern = "^text$",
+            description = "`text`: of the events only the text, for older clients. Cannot be resumed."),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[ -~]+$",
+            description = "A request with the same key joins or replays the run that the first one started; 24 hours."),
+    ),
     request_body(content = RetryIn, examples(
         ("as it was" = (value = json!({}))),
         ("one object at the end" = (value = json!({"stream": false}))),
@@ -56,6 +61,7 @@ pub(super) struct RetryIn {
             ("X-Run-Id" = crate::domain::RunId, description = "The run."),
             ("X-Conversation-Id" = crate::domain::ConversationId, description = "The conversation."),
             ("Location" = String, description = "Where the run can be followed."),
+            ("Idempotent-Replayed" = Option<String>, description = "`true` where an earlier request started the run."),
         ),
     )),
 )]
@@ -67,6 +73,7 @@ pub(super) async fn retry(
     headers: HeaderMap,
     fields: Fields,
 ) -> Result<Response, Problem> {
+    let key = chat::idempotency_key(&headers)?;
     let RetryIn { stream, provider, model } = RetryIn::parse(fields)?;
     let manner = chat::manner(stream, &headers, &query)?;
     let turn = NewTurn {
@@ -77,7 +84,7 @@ pub(super) async fn retry(
         timezone: None,
         metadata: BTreeMap::new(),
         tool_choice: ToolChoice::Auto,
-        key: None,
+        key,
         cancel: CancellationToken::new(),
     };
     let seat = app.seats.take()?;

@@ -65,9 +65,9 @@ pub(super) async fn events(
 ) -> Result<Response, Problem> {
     let (name, seen) = seen(&headers, &query)?;
     let run: RunId = params.id(ID)?;
-    let seat = app.seats.take()?;
     match app.runs.follow(&principal.user, run, seen).await? {
         Followed::Stream(heard) => {
+            let seat = app.seats.take()?;
             let heard = sse::until(heard, time_left(&principal, app.clock.now()));
             Ok(sse::native(seat.listens(heard), app.heartbeat))
         }

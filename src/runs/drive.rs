@@ -38,13 +38,14 @@ pub(super) struct Job {
     /// Open calls that an earlier attempt began.
     pub(super) in_doubt: Vec<CallId>,
     /// The place that it takes among those under way. One that goes on after a restart goes on without, if there is none.
-    pub(super) _place: Option<OwnedSemaphorePermit>,
+    pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
 /// Drives a run and ends it, or sets it aside when the process stops. Whatever way out of here leaves it open, somebody
 /// takes it up or ends it: the next process, or the reaper of this one.
-pub(super) async fn drive(runs: Runs, job: Job) {
+pub(super) async fn drive(runs: Runs, mut job: Job) {
     let inner = &runs.0;
+    let place = job.place.take();
     let Job { live, recorder, .. } = &job;
     let _retired = Retired { shelf: &inner.shelf, live };
     let work = AssertUnwindSafe(live.gathering(work(inner, &job))).catch_unwind();
@@ -55,13 +56,18 @@ pub(super) async fn drive(runs: Runs, job: Job) {
             Err(_elapsed) => Err(Stop::Failed(RunFailure::RunTimeout)),
         },
         () = inner.shutdown.interrupted() => {
-            if inner.settings.may_go_on_after(recorder.hold().attempt) {
+            if live.cancel.is_cancelled() {
+                Err(Stop::Cancelled)
+            } else if inner.settings.may_go_on_after(recorder.hold().attempt) {
                 return set_aside(recorder).await;
+            } else {
+                Err(Stop::Failed(RunFailure::Interrupted))
             }
-            Err(Stop::Failed(RunFailure::Interrupted))
         }
         never = keep_saving(recorder) => match never {},
     };
+    // Who hears the end may begin the next run.
+    drop(place);
     inner.end(live, recorder, outcome).await;
 }
 

@@ -96,6 +96,11 @@ impl Live {
         self.told.send_modify(|progress| progress.last = last);
     }
 
+    /// Lets whoever heard up to this id from an earlier attempt go on from there.
+    pub(super) fn reach(&self, id: EventId) {
+        locked(&self.log).reach(id);
+    }
+
     /// Says that nothing more will be told here.
     pub(super) fn close(&self) {
         self.told.send_modify(|progress| progress.is_over = true);

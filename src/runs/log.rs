@@ -72,6 +72,11 @@ impl Log {
         }
     }
 
+    /// Lets ids up to this one pass for told: an earlier attempt may have told them, and they are not here.
+    pub(super) fn reach(&mut self, id: EventId) {
+        self.last = self.last.max(Some(id));
+    }
+
     /// Returns the id of the newest event.
     pub(super) const fn last(&self) -> Option<EventId> {
         self.last

@@ -105,7 +105,9 @@ impl Runs {
 
     /// Cancels a run of the user and returns it as it is then, within a second. A finished run stays as it is.
     pub async fn cancel(&self, user: &UserId, run: RunId) -> Result<Option<Run>, StoreError> {
-        if let Some(live) = self.0.shelf.find(user, run).filter(|live| !live.is_over()) {
+        let live = self.0.shelf.find(user, run).filter(|live| !live.is_over());
+        let is_live = live.is_some();
+        if let Some(live) = live {
             live.cancel.cancel();
             let both = async { tokio::join!(self.0.store.request_cancel(user, run), live.over()).0 };
             if let Ok(Err(error)) = tokio::time::timeout(CANCEL_LIMIT, both).await {
@@ -114,6 +116,11 @@ impl Runs {
                 );
             }
         }
-        self.0.store.find_run(user, run).await
+        let found = self.0.store.find_run(user, run).await?;
+        if found.as_ref().is_some_and(|found| !found.status.is_final()) && !is_live {
+            // Nobody here runs it, but somebody may take it up.
+            self.0.store.request_cancel(user, run).await?;
+        }
+        Ok(found)
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::{RunSettings, Runs, drive::Job, ending::log_stored, resume::TakenUp};
@@ -12,7 +13,7 @@ use crate::{
     store::{Ending, OpenRun, StoreError},
 };
 
-/// How many runs are looked at in one go. Each may bring a mebibyte of text.
+/// How many runs are looked at in one go, and settled at once. Each may bring a mebibyte of text.
 const PAGE: u64 = 20;
 
 /// How often the reaper looks.
@@ -45,6 +46,14 @@ enum Fate {
     Interrupt,
 }
 
+/// What became of one.
+enum Settled {
+    TakenUp(Box<Job>),
+    Ended,
+    /// Somebody else settled it, or nobody can.
+    ByOthers,
+}
+
 impl Runs {
     /// Finds every run that an earlier process left running, and takes it over or ends it: text that was saved is kept,
     /// open calls are answered. A run with which that cannot be done keeps no other from it.
@@ -55,19 +64,27 @@ impl Runs {
             let open = self.0.store.open_runs(after, PAGE).await?;
             let Some(last) = open.last() else { return Ok(recovered) };
             after = Some(last.id);
-            for run in open {
-                let age = self.0.clock.now() - run.created_at;
-                match fate(run.is_cancelled, run.attempt, age, &self.0.settings) {
-                    Fate::GoOn => recovered.taken_up.0.extend(self.taken_up(run).await?),
-                    Fate::Cancel => {
-                        recovered.ended += usize::from(self.end(run, RunStatus::Cancelled).await?);
-                    }
-                    Fate::Interrupt => {
-                        recovered.ended += usize::from(self.end(run, RunStatus::Failed).await?);
-                    }
+            for settled in join_all(open.into_iter().map(|run| self.settle(run))).await {
+                match settled? {
+                    Settled::TakenUp(job) => recovered.taken_up.0.push(*job),
+                    Settled::Ended => recovered.ended += 1,
+                    Settled::ByOthers => {}
                 }
             }
         }
+    }
+
+    async fn settle(&self, run: OpenRun) -> Result<Settled, StoreError> {
+        let age = self.0.clock.now() - run.created_at;
+        let status = match fate(run.is_cancelled, run.attempt, age, &self.0.settings) {
+            Fate::GoOn => {
+                let job = self.taken_up(run).await?;
+                return Ok(job.map_or(Settled::ByOthers, |job| Settled::TakenUp(Box::new(job))));
+            }
+            Fate::Cancel => RunStatus::Cancelled,
+            Fate::Interrupt => RunStatus::Failed,
+        };
+        Ok(if self.end(run, status).await? { Settled::Ended } else { Settled::ByOthers })
     }
 
     async fn taken_up(&self, run: OpenRun) -> Result<Option<Job>, StoreError> {
@@ -122,9 +139,13 @@ impl Runs {
             let Some(last) = running.last() else { return Ok(()) };
             after = Some(*last);
             for id in running.into_iter().filter(|id| !self.0.shelf.has_running(*id)) {
-                if let Some(lost) = self.0.store.find_open_run(id).await?
-                    && self.end(lost, RunStatus::Failed).await?
-                {
+                // Looked at in this order: who has no task before the service drains was not set aside.
+                if self.0.shutdown.is_draining() {
+                    return Ok(());
+                }
+                let Some(lost) = self.0.store.find_open_run(id).await? else { continue };
+                let status = if lost.is_cancelled { RunStatus::Cancelled } else { RunStatus::Failed };
+                if self.end(lost, status).await? {
                     tracing::error!(run.id = %id, "a run had lost its task and was ended");
                 }
             }

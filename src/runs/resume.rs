@@ -3,8 +3,9 @@
 //! It is done in two steps. First the run is taken over and its log stands ready, so that who asks for it finds it. It
 //! goes on once the tool servers had their chance to start.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -16,8 +17,13 @@ use super::{
 };
 use crate::{
     domain::{EventId, Model, ModelIdentity, NoticeCode, Principal, Scribe},
+    shutdown::Shutdown,
     store::{OpenRun, StoreError, TakenOver},
 };
+
+/// How long after one run the next one goes on. All at once, their writes would wait in the queue for longer than a write
+/// may, and the runs would fail.
+const PACE: Duration = Duration::from_millis(25);
 
 /// Runs that were taken over and wait to go on.
 #[must_use = "a run that was taken over goes on only if it is told to"]
@@ -32,15 +38,20 @@ impl TakenUp {
 }
 
 impl Runs {
-    /// Lets runs go on that were taken over.
+    /// Lets runs go on that were taken over, one after the other.
     pub fn go_on(&self, taken: TakenUp) {
-        for job in taken.0 {
+        for (turn, job) in (0_u32..).zip(taken.0) {
             let hold = job.recorder.hold();
             let span = tracing::info_span!(
                 "run", run.id = %hold.run, conversation.id = %hold.conversation, user.id = hold.user.as_str(),
                 attempt = hold.attempt
             );
-            self.0.shutdown.spawn_run(drive(self.clone(), job).instrument(span));
+            let (runs, shutdown) = (self.clone(), self.0.shutdown.clone());
+            let going_on = async move {
+                turn_comes(turn, &job.live.cancel, &shutdown).await;
+                drive(runs, job).await;
+            };
+            self.0.shutdown.spawn_run(going_on.instrument(span));
         }
     }
 
@@ -66,8 +77,8 @@ impl Runs {
             recorder.replaced(&model.identity(), notice);
         }
         let principal = Principal { user: run.user, expires_at: None };
-        let (in_doubt, _place) = (taken.in_doubt, Arc::clone(&inner.places).try_acquire_owned().ok());
-        Ok(Some(Job { live, recorder, principal, model, tool_choice: run.tool_choice, in_doubt, _place }))
+        let (in_doubt, place) = (taken.in_doubt, Arc::clone(&inner.places).try_acquire_owned().ok());
+        Ok(Some(Job { live, recorder, principal, model, tool_choice: run.tool_choice, in_doubt, place }))
     }
 }
 
@@ -80,6 +91,7 @@ impl Inner {
         let hold = &taken.hold;
         let live = self.shelf.open(hold.run, hold.user.clone(), hold.conversation, CancellationToken::new());
         stored.into_iter().for_each(|(id, event)| live.push(id, event));
+        live.reach(EventId::first_of(hold.attempt).plus(-1));
         Ok(live)
     }
 
@@ -101,6 +113,15 @@ impl Inner {
     }
 }
 
+/// Waits for a run's turn to go on, unless it is to end.
+async fn turn_comes(turn: u32, cancel: &CancellationToken, shutdown: &Shutdown) {
+    tokio::select! {
+        () = sleep(PACE.saturating_mul(turn)) => {}
+        () = cancel.cancelled() => {}
+        () = shutdown.interrupted() => {}
+    }
+}
+
 /// Says where an attempt begins that goes on with a run.
 fn beginning(run: &OpenRun, taken: &TakenOver) -> Beginning {
     let first = EventId::first_of(taken.hold.attempt);
@@ -111,5 +132,30 @@ fn beginning(run: &OpenRun, taken: &TakenOver) -> Beginning {
         asked_by: taken.asked_by.unwrap_or(taken.message),
         usage: run.usage,
         started_at: run.created_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    async fn waited(turn: u32, cancel: &CancellationToken, shutdown: &Shutdown) -> Duration {
+        let began = Instant::now();
+        turn_comes(turn, cancel, shutdown).await;
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn runs_go_on_one_after_the_other_and_end_at_once() {
+        let (cancel, shutdown) = (CancellationToken::new(), Shutdown::default());
+        assert_eq!(waited(0, &cancel, &shutdown).await, Duration::ZERO);
+        assert_eq!(waited(40, &cancel, &shutdown).await, PACE * 40);
+        let cancelled = CancellationToken::new();
+        cancelled.cancel();
+        assert_eq!(waited(40, &cancelled, &shutdown).await, Duration::ZERO);
+        shutdown.interrupt();
+        assert_eq!(waited(40, &cancel, &shutdown).await, Duration::ZERO);
     }
 }

@@ -122,8 +122,8 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
         recorder.notice(NoticeCode::DemoMode);
     }
     let NewTurn { principal, tool_choice, .. } = turn;
-    let (in_doubt, _place) = (Vec::new(), Some(place));
-    let job = Job { live, recorder, principal, model, tool_choice, in_doubt, _place };
+    let (in_doubt, place) = (Vec::new(), Some(place));
+    let job = Job { live, recorder, principal, model, tool_choice, in_doubt, place };
     inner.shutdown.spawn_run(drive(runs.clone(), job).instrument(span));
     Ok(Started { run, conversation, is_replay: false })
 }
@@ -212,7 +212,7 @@ fn beginning(message: ItemId, now: DateTime<Utc>) -> Beginning {
 }
 
 fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
-    let user = turn.principal.user.clone();
+    let (user, key) = (turn.principal.user.clone(), idempotency_key(inner, turn));
     let run = NewRun {
         id: RunId::new(),
         first_message: ItemId::new(),
@@ -224,10 +224,9 @@ fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
         Prompt::Begin(text) => (Place::New(ConversationId::new()), text),
         Prompt::Say(conversation, text) => (Place::In(*conversation), text),
         Prompt::Again(conversation, after) => {
-            return Asked::Again(Again { user, conversation: *conversation, after: *after, run });
+            return Asked::Again(Again { user, conversation: *conversation, after: *after, run, key });
         }
     };
-    let key = idempotency_key(inner, turn);
     let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
     let message = UserMessage { text: text.clone(), context };
     Asked::Turn(Accept { user, conversation: place, message, run, key })

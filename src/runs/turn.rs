@@ -25,7 +25,7 @@ pub struct NewTurn {
     pub metadata: BTreeMap<String, String>,
     /// Whether the first reply may, must or must not call a tool.
     pub tool_choice: ToolChoice,
-    /// The client's idempotency key. Another answer takes none.
+    /// The client's idempotency key.
     pub key: Option<String>,
     /// Cancelling it cancels the run, whenever it begins.
     pub cancel: CancellationToken,

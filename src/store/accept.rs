@@ -117,7 +117,7 @@ impl Store {
 
 async fn accept(tx: &mut Tx<'_>, turn: &Accept, now: DateTime<Utc>) -> Result<Accepted, AcceptError> {
     if let Some(key) = &turn.key {
-        keys::claim(tx, turn, key, now).await?;
+        keys::claim(tx, &turn.user, turn.run.id, key, now).await?;
     }
     let (conversation, position) = take_place(tx, turn, now).await?;
     begin::begin(tx, &turn.run, &turn.user, conversation, now).await?;

@@ -10,6 +10,7 @@ use super::{
     NewRun, Store, StoreError,
     accept::{AcceptError, Accepted, Refusal},
     begin, context,
+    keys::{self, IdempotencyKey},
     schema::{Conversations, Items},
 };
 use crate::domain::{ConversationId, EventId, ItemId, Role, UserId};
@@ -25,6 +26,8 @@ pub struct Again {
     pub after: Option<ItemId>,
     /// The run that answers it.
     pub run: NewRun,
+    /// The client's key, if it sent one.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl Store {
@@ -36,11 +39,15 @@ impl Store {
 }
 
 async fn accept(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<Accepted, AcceptError> {
+    if let Some(key) = &again.key {
+        keys::claim(tx, &again.user, again.run.id, key, now).await?;
+    }
     hold(tx, again, now).await?;
     begin::begin(tx, &again.run, &again.user, again.conversation, now).await?;
     let Some((message, position)) = message(tx, again).await? else {
         return Err(Refusal::NoSuchMessage.into());
     };
+    keys::hand_over(tx, again.conversation, position, again.run.id).await?;
     let answer = Query::delete()
         .from_table(Items::Table)
         .and_where(Expr::col(Items::ConversationId).eq(again.conversation.uuid()))

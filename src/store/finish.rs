@@ -12,6 +12,7 @@ use super::{
     calls::{self, OpenCall},
     context,
     items::{self, NewItem},
+    runs,
     schema::Runs,
     to_json,
 };
@@ -183,11 +184,9 @@ async fn close(
         .value(Runs::Usage, to_json("usage", &ending.usage)?)
         .value(Runs::PartialMessageId, Option::<Uuid>::None)
         .value(Runs::PartialText, Option::<String>::None)
+        .value(Runs::FirstDeltaAt, runs::first_delta(ending.first_delta_at))
         .value(Runs::EndedAt, now)
         .and_where(Expr::col(Runs::Id).eq(ending.run.uuid()));
-    if let Some(first_delta_at) = ending.first_delta_at {
-        update.value(Runs::FirstDeltaAt, first_delta_at);
-    }
     tx.execute(&update).await?;
     Ok(())
 }

@@ -6,10 +6,10 @@ use sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement};
 use uuid::Uuid;
 
 use super::{
-    Accept, AcceptError, Refusal, Store, StoreError,
-    schema::{IdempotencyKeys, Runs},
+    AcceptError, Refusal, Store, StoreError,
+    schema::{IdempotencyKeys, Items, Runs},
 };
-use crate::domain::UserId;
+use crate::domain::{ConversationId, RunId, UserId};
 
 /// A client's word that two requests are one.
 #[derive(Clone, Debug)]
@@ -57,13 +57,14 @@ impl Store {
 /// until the first one is committed or rolled back.
 pub(super) async fn claim(
     tx: &mut Tx<'_>,
-    turn: &Accept,
+    user: &UserId,
+    run: RunId,
     key: &IdempotencyKey,
     now: DateTime<Utc>,
 ) -> Result<(), AcceptError> {
     let forget = Query::delete()
         .from_table(IdempotencyKeys::Table)
-        .and_where(Expr::col(IdempotencyKeys::UserId).eq(turn.user.as_str()))
+        .and_where(Expr::col(IdempotencyKeys::UserId).eq(user.as_str()))
         .and_where(Expr::col(IdempotencyKeys::Key).eq(&key.key))
         .to_owned();
     let expired = Expr::col(IdempotencyKeys::CreatedAt).lt(now - key.lifetime);
@@ -76,10 +77,10 @@ pub(super) async fn claim(
         IdempotencyKeys::CreatedAt,
     ];
     let values = [
-        turn.user.as_str().into(),
+        user.as_str().into(),
         key.key.as_str().into(),
         key.body_hash.as_str().into(),
-        turn.run.id.uuid().into(),
+        run.uuid().into(),
         now.into(),
     ];
     let claim = Query::insert()
@@ -91,12 +92,35 @@ pub(super) async fn claim(
     if tx.execute(&claim).await? == 1 {
         return Ok(());
     }
-    if let Some(found) = tx.find::<FirstUse>(&first_use(&turn.user, key)).await? {
+    if let Some(found) = tx.find::<FirstUse>(&first_use(user, key)).await? {
         return Err(AcceptError::Refused(found.verdict(key)));
     }
     // Its run was deleted, with its conversation: the key is free again.
     tx.execute(&forget).await?;
     if tx.execute(&claim).await? == 1 { Ok(()) } else { Err(StoreError::corrupt("idempotency key").into()) }
+}
+
+/// Hands the keys of the runs that have told anything from a position on to the run that stands in their place: a
+/// request that comes again hears what is stored there, and nothing is done a second time.
+pub(super) async fn hand_over(
+    tx: &mut Tx<'_>,
+    conversation: ConversationId,
+    position: i64,
+    run: RunId,
+) -> Result<(), StoreError> {
+    let taken_back = Query::select()
+        .column(Items::RunId)
+        .from(Items::Table)
+        .and_where(Expr::col(Items::ConversationId).eq(conversation.uuid()))
+        .and_where(Expr::col(Items::Position).gte(position))
+        .to_owned();
+    let handed_over = Query::update()
+        .table(IdempotencyKeys::Table)
+        .value(IdempotencyKeys::RunId, run.uuid())
+        .and_where(Expr::col(IdempotencyKeys::RunId).in_subquery(taken_back))
+        .to_owned();
+    tx.execute(&handed_over).await?;
+    Ok(())
 }
 
 /// What a key was used for.

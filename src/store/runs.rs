@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use parlor_db::Tx;
-use sea_query::{Expr, ExprTrait, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, Func, FunctionCall, Query, SelectStatement};
 use uuid::Uuid;
 
 use super::{Store, StoreError, from_json, schema::Runs};
@@ -57,6 +57,11 @@ pub(super) async fn find_running(
         .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
         .to_owned();
     Ok(tx.find::<(Uuid,)>(&select).await?.map(|(id,)| id.into()))
+}
+
+/// Says when the first text of a run came: what is stored stands, an earlier attempt may have been first.
+pub(super) fn first_delta(at: Option<DateTime<Utc>>) -> FunctionCall {
+    Func::coalesce([Expr::col(Runs::FirstDeltaAt), Expr::value(at)])
 }
 
 fn runs() -> SelectStatement {

@@ -11,6 +11,7 @@ use sea_query::{Expr, ExprTrait, Query};
 use super::{
     Partial, Store, StoreError, calls,
     items::{self, NewItem},
+    runs,
     schema::Runs,
     to_json,
 };
@@ -108,7 +109,7 @@ impl Store {
                         .table(Runs::Table)
                         .value(Runs::PartialMessageId, partial.message.uuid())
                         .value(Runs::PartialText, partial.text)
-                        .value(Runs::FirstDeltaAt, first_delta_at)
+                        .value(Runs::FirstDeltaAt, runs::first_delta(first_delta_at))
                         .and_where(Expr::col(Runs::Id).eq(hold.run.uuid()))
                         .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
                         .and_where(Expr::col(Runs::Attempt).eq(hold.attempt))

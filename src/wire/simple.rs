@@ -4,6 +4,9 @@ use crate::domain::{Event, ItemId, RunFailure};
 
 use super::native::DONE;
 
+/// What a stream ends with whose run was not heard to end.
+const LOST: &str = "The connection to this answer was lost. The conversation will show how it ended.";
+
 /// How text is wrapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wrapping {
@@ -36,7 +39,7 @@ impl Simple {
                 let sent = self.current.filter(|(id, _)| id == message_id).map_or(0, |(_, sent)| sent);
                 self.piece(*message_id, content.get(sent..).unwrap_or_default())
             }
-            Event::Ended(end) => self.end(end.failure),
+            Event::Ended(end) => self.over(end.failure.map(RunFailure::message)),
             // What was read cannot be unread; another text follows, set apart as a message of its own.
             Event::MessageDiscarded { .. } => String::new(),
             Event::RunCreated { .. }
@@ -48,7 +51,7 @@ impl Simple {
 
     /// Renders that nothing more will be heard. A stream without its end must not look whole.
     pub fn close(&mut self) -> String {
-        if self.is_over { String::new() } else { self.end(Some(RunFailure::Interrupted)) }
+        if self.is_over { String::new() } else { self.over(Some(LOST)) }
     }
 
     fn piece(&mut self, message: ItemId, text: &str) -> String {
@@ -71,13 +74,13 @@ impl Simple {
         }
     }
 
-    fn end(&mut self, failure: Option<RunFailure>) -> String {
+    fn over(&mut self, trouble: Option<&str>) -> String {
         self.is_over = true;
-        match (self.wrapping, failure) {
+        match (self.wrapping, trouble) {
             (Wrapping::Bare, None) => String::new(),
-            (Wrapping::Bare, Some(failure)) => format!("\n{}\n", failure.message()),
+            (Wrapping::Bare, Some(trouble)) => format!("\n{trouble}\n"),
             (Wrapping::Events, None) => DONE.into(),
-            (Wrapping::Events, Some(failure)) => format!("event: error\n{}{DONE}", data(failure.message())),
+            (Wrapping::Events, Some(trouble)) => format!("event: error\n{}{DONE}", data(trouble)),
         }
     }
 }
@@ -174,7 +177,7 @@ mod tests {
         simple.render(&delta(ItemId::new(), "Once upon"));
         assert_eq!(
             simple.close(),
-            "event: error\ndata: The answer was interrupted. Please try again.\n\ndata: [DONE]\n\n"
+            "event: error\ndata: The connection to this answer was lost. The conversation will show how it ended.\n\ndata: [DONE]\n\n"
         );
         assert_eq!(simple.close(), "", "once");
     }

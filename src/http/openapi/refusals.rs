@@ -75,32 +75,9 @@ fn of_a_users_route(place: Place<'_>) -> Vec<Problem> {
 
 /// Lists what only one route has.
 fn of_its_own(operation: &str) -> Vec<Problem> {
-    let busy = || Problem::ConversationBusy { active: Uuid::from_u128(SAMPLE).into() };
     match operation {
-        "chat" => {
-            let fault = "must be 1 to 255 printable ASCII characters";
-            let mut all = vec![
-                Problem::InvalidHeader { name: "Idempotency-Key", fault },
-                Problem::NotFound("conversation"),
-                busy(),
-                Problem::KeyReused,
-                Problem::Overloaded,
-                Problem::ShuttingDown,
-                Problem::ModelUnavailable { retry_after: Duration::from_secs(14) },
-            ];
-            all.extend(RunFailure::ALL.map(failed));
-            all
-        }
-        "retry" => {
-            let mut all = vec![
-                busy(),
-                Problem::Overloaded,
-                Problem::ShuttingDown,
-                Problem::ModelUnavailable { retry_after: Duration::from_secs(14) },
-            ];
-            all.extend(RunFailure::ALL.map(failed));
-            all
-        }
+        "chat" => turn().into_iter().chain([Problem::NotFound("conversation")]).collect(),
+        "retry" => turn(),
         "chatkit" | "chatkit_of_user" => {
             let (name, fault) = ("X-Parlor-On-Disconnect", "must be cancel or continue");
             vec![
@@ -118,6 +95,25 @@ fn of_its_own(operation: &str) -> Vec<Problem> {
         "docs_file" | "page_file" => vec![Problem::NoSuchRoute],
         _ => Vec::new(),
     }
+}
+
+/// Lists what may become of a turn.
+fn turn() -> Vec<Problem> {
+    let fault = "must be 1 to 255 printable ASCII characters";
+    let mut all = vec![
+        Problem::InvalidHeader { name: "Idempotency-Key", fault },
+        busy(),
+        Problem::KeyReused,
+        Problem::Overloaded,
+        Problem::ShuttingDown,
+        Problem::ModelUnavailable { retry_after: Duration::from_secs(14) },
+    ];
+    all.extend(RunFailure::ALL.map(failed));
+    all
+}
+
+fn busy() -> Problem {
+    Problem::ConversationBusy { active: Uuid::from_u128(SAMPLE).into() }
 }
 
 /// An id for examples.

@@ -46,7 +46,7 @@ pub(in crate::http) struct ProblemOut<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     retry_after_seconds: Option<u64>,
-    /// Of a run that failed.
+    /// Of a run that failed, or whose end this answer did not wait for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     run_id: Option<RunId>,
@@ -66,7 +66,9 @@ impl<'a> ProblemOut<'a> {
     pub(in crate::http) fn new(problem: &'a Problem, request_id: &'a str) -> Self {
         let (status, code, title) = problem.row();
         let failed = match problem {
-            Problem::RunFailed { run, conversation, .. } => Some((*run, *conversation)),
+            Problem::RunFailed { run, conversation, .. } | Problem::CutShort { run, conversation } => {
+                Some((*run, *conversation))
+            }
             _ => None,
         };
         Self {

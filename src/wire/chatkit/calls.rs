@@ -20,7 +20,25 @@ pub(super) struct Calls {
     calls: Vec<CallId>,
     tasks: Vec<TaskOut>,
     /// What the last call listed, if it listed tasks.
-    listed: Option<(CallId, Value)>,
+    listed: Option<Listed>,
+}
+
+#[derive(Clone, Debug)]
+struct Listed {
+    call: CallId,
+    result: Value,
+    text: String,
+}
+
+/// A list of tasks as text, which is shown as a widget.
+#[derive(Clone, Debug)]
+pub(super) struct Listing(String);
+
+impl Listing {
+    /// Tells whether a text says nothing but what the list says, as far as it goes. It is not shown a second time.
+    pub(super) fn covers(&self, text: &str) -> bool {
+        self.0.trim().starts_with(text.trim())
+    }
 }
 
 impl Calls {
@@ -44,7 +62,11 @@ impl Calls {
     pub(super) fn settle(&mut self, result: &ToolResult) -> usize {
         let icon = if result.status.is_error() { "info" } else { "check-circle" };
         let is_list = result.name == LIST_TASKS && result.status == CallStatus::Ok;
-        self.listed = is_list.then(|| (result.call_id, result.result.clone()));
+        self.listed = is_list.then(|| Listed {
+            call: result.call_id,
+            result: result.result.clone(),
+            text: result.text.clone(),
+        });
         self.put(result.call_id, task(&result.name, icon, &result.text, Indicator::Complete))
     }
 
@@ -72,16 +94,26 @@ impl Calls {
         let summary = Some(SummaryOut { title, icon: "bolt" });
         let workflow = WorkflowOut { r#type: "custom", tasks: self.tasks.clone(), summary, expanded: false };
         let steps = ItemOut::new(thread, self.key(), BodyOut::Workflow { workflow });
-        let list = self.listed.as_ref().and_then(|(call, result)| widget(thread, *call, result));
-        [steps].into_iter().chain(list).collect()
+        [steps].into_iter().chain(self.widget(thread)).collect()
+    }
+
+    /// Returns what the widget says in words, if there is one.
+    pub(super) fn listing(&self, thread: ConversationId) -> Option<Listing> {
+        self.widget(thread)?;
+        self.listed.as_ref().map(|listed| Listing(listed.text.clone()))
+    }
+
+    fn widget(&self, thread: ConversationId) -> Option<ItemOut> {
+        let Listed { call, result, .. } = self.listed.as_ref()?;
+        widget(thread, *call, result)
     }
 
     /// Shows the list as it was changed since.
     pub(super) fn relist(&mut self, changed: impl FnOnce(CallId) -> Option<Value>) {
-        if let Some((call, result)) = &mut self.listed
-            && let Some(changed) = changed(*call)
+        if let Some(listed) = &mut self.listed
+            && let Some(changed) = changed(listed.call)
         {
-            *result = changed;
+            listed.result = changed;
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) enum EventOut<'a> {
     #[serde(rename = "stream_options")]
     Options { stream_options: OptionsOut },
     #[serde(rename = "progress_update")]
-    Progress { text: &'static str },
+    Progress { text: &'a str },
     #[serde(rename = "client_effect")]
     Effect { name: &'static str, data: EmptyOut },
     #[serde(rename = "notice")]
@@ -93,8 +93,11 @@ pub fn tasks_changed() -> String {
     EventOut::Effect { name: "tasks_changed", data: EmptyOut {} }.frame()
 }
 
-/// Writes a notice.
+/// Writes a notice. One that passes by itself, as soon as anything comes, is no notice in ChatKit.
 pub(super) fn notice(notice: &Notice) -> String {
+    if notice.code == NoticeCode::ModelRetrying {
+        return EventOut::Progress { text: &notice.message }.frame();
+    }
     let level = match notice.code {
         NoticeCode::DemoMode
         | NoticeCode::ProviderFallback

@@ -7,6 +7,7 @@ mod key;
 mod render;
 mod request;
 mod shapes;
+mod thought;
 mod view;
 mod widget;
 

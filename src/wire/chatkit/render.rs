@@ -4,17 +4,15 @@
 use std::mem;
 
 use super::{
-    calls::Calls,
+    calls::{Calls, Listing},
     events::{self, EventOut, Trouble, UpdateOut},
     key::ItemKey,
-    shapes::{BodyOut, Indicator, ItemOut, SummaryOut, TaskOut, TextOut, ThreadOut, WorkflowOut},
+    shapes::{BodyOut, Indicator, ItemOut, TextOut, ThreadOut},
+    thought::Thought,
 };
 use crate::domain::{
     CallStatus, Conversation, ConversationId, End, Event, ItemId, RunFailure, RunStatus, ToolCall, ToolResult,
 };
-
-/// How much of a thought must be new before it is told again; each time it is told whole.
-const THOUGHT_STEP: usize = 64;
 
 /// The tools of the task list that change it.
 const CHANGING: [&str; 5] = ["add_task", "complete_task", "delete_task", "update_task", "set_priority"];
@@ -35,6 +33,8 @@ pub enum Opening {
 pub struct Render {
     thread: ConversationId,
     doing: Doing,
+    /// The list that was shown last, while nothing stands behind it.
+    listing: Option<Listing>,
     is_over: bool,
     has_asked_for_patience: bool,
 }
@@ -46,13 +46,8 @@ enum Doing {
     Thinking(Thought),
     Calling(Calls),
     Writing(ItemId, String),
-}
-
-#[derive(Debug)]
-struct Thought {
-    message: ItemId,
-    text: String,
-    told: usize,
+    /// A message that so far only repeats the list before it, and is not shown.
+    Repeating(ItemId, String),
 }
 
 impl Render {
@@ -72,7 +67,7 @@ impl Render {
             Opening::Again => events::options(),
         };
         let doing = Doing::Waiting;
-        (Self { thread: id, doing, is_over: false, has_asked_for_patience: false }, frames)
+        (Self { thread: id, doing, listing: None, is_over: false, has_asked_for_patience: false }, frames)
     }
 
     /// Renders an event.
@@ -98,9 +93,11 @@ impl Render {
                 self.has_asked_for_patience = true;
                 EventOut::Progress { text: "Waiting for the AI service…" }.frame()
             }
-            Doing::Waiting | Doing::Thinking(_) | Doing::Calling(_) | Doing::Writing(..) => {
-                crate::wire::HEARTBEAT.to_owned()
-            }
+            Doing::Waiting
+            | Doing::Thinking(_)
+            | Doing::Calling(_)
+            | Doing::Writing(..)
+            | Doing::Repeating(..) => crate::wire::HEARTBEAT.to_owned(),
         }
     }
 
@@ -114,17 +111,28 @@ impl Render {
     }
 
     fn write(&mut self, message: ItemId, delta: &str) -> String {
-        let mut frames = String::new();
-        if !matches!(&self.doing, Doing::Writing(current, _) if *current == message) {
-            frames.push_str(&self.finish());
-            frames.push_str(&self.begin_message(message));
-        }
-        let update = UpdateOut::TextDelta { content_index: 0, delta };
-        frames.push_str(&updated(ItemKey::Message(message), update));
-        if let Doing::Writing(_, text) = &mut self.doing {
+        if let Doing::Writing(current, text) = &mut self.doing
+            && *current == message
+        {
             text.push_str(delta);
+            let update = UpdateOut::TextDelta { content_index: 0, delta };
+            return updated(ItemKey::Message(message), update);
         }
-        frames
+        let text = match &self.doing {
+            Doing::Repeating(current, text) if *current == message => format!("{text}{delta}"),
+            Doing::Waiting
+            | Doing::Thinking(_)
+            | Doing::Calling(_)
+            | Doing::Writing(..)
+            | Doing::Repeating(..) => delta.to_owned(),
+        };
+        let before = self.finish();
+        if self.listing.as_ref().is_some_and(|listing| listing.covers(&text)) {
+            self.doing = Doing::Repeating(message, text);
+            return before;
+        }
+        let begun = self.begin_message(message);
+        [before, begun, self.write(message, &text)].concat()
     }
 
     fn begin_message(&mut self, message: ItemId) -> String {
@@ -132,6 +140,7 @@ impl Render {
         let item = ItemOut::new(self.thread, key, body);
         let part = UpdateOut::PartAdded { content_index: 0, content: TextOut::new("") };
         self.doing = Doing::Writing(message, String::new());
+        self.listing = None;
         [EventOut::Added { item }.frame(), updated(key, part)].concat()
     }
 
@@ -140,9 +149,17 @@ impl Render {
         let item = ItemOut::new(self.thread, ItemKey::Message(message), BodyOut::answered(content));
         let told = match &self.doing {
             Doing::Writing(current, text) if *current == message => Some(text.len()),
-            Doing::Waiting | Doing::Thinking(_) | Doing::Calling(_) | Doing::Writing(..) => None,
+            Doing::Waiting
+            | Doing::Thinking(_)
+            | Doing::Calling(_)
+            | Doing::Writing(..)
+            | Doing::Repeating(..) => None,
         };
-        let Some(told) = told else { return [self.finish(), done(item)].concat() };
+        let Some(told) = told else {
+            let before = self.finish();
+            let is_covered = self.listing.take().is_some_and(|listing| listing.covers(content));
+            return if is_covered { before } else { [before, done(item)].concat() };
+        };
         let rest = content.get(told..).filter(|rest| !rest.is_empty());
         let rest = rest.map(|rest| self.write(message, rest)).unwrap_or_default();
         self.doing = Doing::Waiting;
@@ -155,7 +172,12 @@ impl Render {
         match &self.doing {
             Doing::Writing(current, _) if *current == message => self.finish(),
             Doing::Thinking(thought) if thought.message == message => self.finish(),
-            Doing::Waiting | Doing::Thinking(_) | Doing::Calling(_) | Doing::Writing(..) => String::new(),
+            Doing::Repeating(current, _) if *current == message => self.finish(),
+            Doing::Waiting
+            | Doing::Thinking(_)
+            | Doing::Calling(_)
+            | Doing::Writing(..)
+            | Doing::Repeating(..) => String::new(),
         }
     }
 
@@ -172,7 +194,9 @@ impl Render {
                 self.doing = Doing::Thinking(thought);
                 EventOut::Added { item }.frame()
             }
-            Doing::Thinking(_) | Doing::Calling(_) | Doing::Writing(..) => String::new(),
+            Doing::Thinking(_) | Doing::Calling(_) | Doing::Writing(..) | Doing::Repeating(..) => {
+                String::new()
+            }
         }
     }
 
@@ -222,7 +246,11 @@ impl Render {
         match mem::replace(&mut self.doing, Doing::Waiting) {
             Doing::Waiting => String::new(),
             Doing::Thinking(thought) => done(thought.item(self.thread, Indicator::Complete)),
-            Doing::Calling(calls) => calls.over(self.thread).into_iter().map(done).collect(),
+            Doing::Calling(calls) => {
+                self.listing = calls.listing(self.thread);
+                calls.over(self.thread).into_iter().map(done).collect()
+            }
+            Doing::Repeating(..) => String::new(),
             Doing::Writing(message, _) => EventOut::Removed { item_id: ItemKey::Message(message) }.frame(),
         }
     }
@@ -240,29 +268,6 @@ impl Render {
             }
         };
         [self.finish(), last].concat()
-    }
-}
-
-impl Thought {
-    fn grown(&mut self) -> String {
-        if self.text.len() < self.told + THOUGHT_STEP.max(self.told / 4) {
-            return String::new();
-        }
-        self.told = self.text.len();
-        let task = self.task(Indicator::Loading);
-        updated(ItemKey::Thought(self.message), UpdateOut::TaskUpdated { task_index: 0, task: &task })
-    }
-
-    fn task(&self, status_indicator: Indicator) -> TaskOut {
-        TaskOut::Thought { content: self.text.clone(), status_indicator }
-    }
-
-    fn item(&self, thread: ConversationId, indicator: Indicator) -> ItemOut {
-        let is_over = indicator == Indicator::Complete;
-        let summary = is_over.then(|| SummaryOut { title: "Thought".into(), icon: "lightbulb" });
-        let (r#type, tasks) = ("reasoning", vec![self.task(indicator)]);
-        let workflow = WorkflowOut { r#type, tasks, summary, expanded: !is_over };
-        ItemOut::new(thread, ItemKey::Thought(self.message), BodyOut::Workflow { workflow })
     }
 }
 

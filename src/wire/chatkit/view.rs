@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    calls::Calls,
+    calls::{Calls, Listing},
     key::ItemKey,
     shapes::{BodyOut, ItemOut},
 };
@@ -24,8 +24,11 @@ pub fn view(
             Item::Tool(_) => None,
         };
         if let Some(text) = text {
+            let listing = calls.as_ref().and_then(|calls| calls.listing(thread));
             shown.extend(finished(thread, calls.take(), &changed));
-            shown.push(ItemOut::new(thread, ItemKey::Message(recorded.id), text));
+            if !is_covered(listing.as_ref(), &recorded.item) {
+                shown.push(ItemOut::new(thread, ItemKey::Message(recorded.id), text));
+            }
         }
         match &recorded.item {
             Item::User(_) => {}
@@ -43,6 +46,14 @@ pub fn view(
     }
     shown.extend(finished(thread, calls, &changed));
     shown
+}
+
+/// Tells whether an answer only repeats the list before it.
+fn is_covered(listing: Option<&Listing>, item: &Item) -> bool {
+    match (listing, item) {
+        (Some(listing), Item::Assistant(reply)) => listing.covers(&reply.text),
+        (_, Item::User(_) | Item::Assistant(_) | Item::Tool(_)) => false,
+    }
 }
 
 fn finished(

@@ -46,6 +46,7 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
         drop(case.body, "model", is_text)
         # The names of time zones are a list that lives elsewhere.
         drop(case.body, "timezone", is_zone)
+    if operation in ("chat", "retry"):
         # A key that came with another request is refused.
         refresh(case.headers, "Idempotency-Key")
 

@@ -43,7 +43,47 @@ checkPage({ settings: SLOW }, "a reload in mid-answer finds the answer and bring
   assert.deepEqual(await page.tab.locator(".steps summary").allInnerTexts(), ["Used 2 tools"]);
 });
 
-checkPage({ settings: SLOW }, "a service that is killed in mid-answer and starts again finishes the answer by itself", async ({ page, service }) => {
+checkPage({ settings: provider.settings }, "a notice stays where it was said, over a reload in mid-answer and one behind it", async ({ page }) => {
+  provider.then({ text: "Half a plan", finish: "length", afterMs: 1500 });
+  await page.open();
+  await page.send("plan my week");
+  await page.answers("Half a plan");
+  await page.tab.reload();
+  const notice = page.tab.locator(".notice.warning", { hasText: "The reply hit a length limit" });
+  await notice.waitFor();
+  await page.rest();
+  assert.equal(await notice.count(), 1);
+  provider.then("More of it.");
+  await page.ask("go on");
+  await page.tab.reload();
+  await page.answers("More of it.");
+  assert.equal(await notice.count(), 0, "the turn after it has none");
+  await page.tab.getByRole("button", { name: "New conversation" }).click();
+  provider.then({ text: "A short plan", finish: "length" });
+  await page.ask("plan my day");
+  await notice.waitFor();
+  await page.tab.reload();
+  await notice.waitFor();
+  const kinds = await page.tab.locator("#log > *").evaluateAll((nodes) => nodes.map((node) => node.classList[0]));
+  assert.deepEqual(kinds, ["question", "answer", "notice"]);
+});
+
+checkPage({ settings: { ...provider.settings, LLM_RETRIES: "1" } }, "that a busy model is asked again is a line that passes", async ({ page }) => {
+  provider.then({ againAfter: 2 });
+  provider.then("Good morning.");
+  await page.open();
+  await page.send("hello");
+  await page.tab.locator(".progress", { hasText: "The AI service is busy; trying again." }).waitFor();
+  await page.answers("Good morning.");
+  await page.rest();
+  const kinds = () => page.tab.locator("#log > *").evaluateAll((nodes) => nodes.map((node) => node.classList[0]));
+  assert.deepEqual(await kinds(), ["question", "answer"]);
+  await page.tab.reload();
+  await page.answers("Good morning.");
+  assert.deepEqual(await kinds(), ["question", "answer"], "nor does a reload bring it back");
+});
+
+checkPage({ settings: SLOW }, "a service that is killed in mid-answer and starts again is found, and the answer begins anew", async ({ page, service }) => {
   page.expect(NOBODY_LISTENS);
   await page.open();
   await page.send("hello");
@@ -51,6 +91,25 @@ checkPage({ settings: SLOW }, "a service that is killed in mid-answer and starts
   await service.kill();
   await page.tab.getByText("The connection was lost. Trying again…").waitFor();
   await service.start();
+  await page.rest();
+  const [{ id }] = await service.rows("/conversations");
+  const stored = await service.rows(`/conversations/${id}/messages`);
+  assert.deepEqual(await page.said(), stored.map((message) => message.content));
+  assert.deepEqual([stored.length, await page.tab.getByRole("alert").count()], [2, 0]);
+});
+
+const INTERRUPT = { ...SLOW, RUN_RECOVERY: "interrupt" };
+
+checkPage({ settings: INTERRUPT }, "an answer that does not go on after a restart is said to be interrupted, and Retry answers", async ({ page, service }) => {
+  page.expect(NOBODY_LISTENS);
+  await page.open();
+  await page.send("hello");
+  await page.tab.locator(".prose", { hasText: /\w+ \w+ / }).waitFor();
+  await service.kill();
+  await page.tab.getByText("The connection was lost. Trying again…").waitFor();
+  await service.start();
+  await page.tab.getByRole("alert").waitFor();
+  await page.tab.getByRole("region", { name: "Messages" }).getByRole("button", { name: "Retry" }).click();
   await page.rest();
   assert.equal(await page.tab.getByRole("alert").count(), 0);
   const [question, answer, ...more] = await page.said();

@@ -55,6 +55,37 @@ checkPage({}, "a task is added by hand, and the chat completes it by a button of
   await page.tab.locator(".widget .done", { hasText: "1. water the plants" }).waitFor();
 });
 
+checkPage({}, "what a user thinks of an answer is kept, also over a reload, and a keyboard is enough for it", async ({ page, service }) => {
+  await page.open();
+  await page.ask("add tea");
+  const thumb = (name, isPressed) => page.tab.getByRole("button", { name, pressed: isPressed });
+  // It shows at once, before the service has it.
+  const kept = (act) => Promise.all([page.tab.waitForResponse((answer) => answer.request().postData()?.includes("items.feedback")), act()]);
+  await thumb("Bad answer", false).waitFor();
+  await kept(() => thumb("Good answer", false).click());
+  await thumb("Good answer", true).waitFor();
+  await page.tab.reload();
+  await thumb("Good answer", true).waitFor();
+  await thumb("Bad answer", false).focus();
+  await kept(() => page.tab.keyboard.press("Enter"));
+  await thumb("Bad answer", true).waitFor();
+  await thumb("Good answer", false).waitFor();
+  assert.equal(await page.tab.evaluate(() => document.activeElement.getAttribute("aria-label")), "Bad answer");
+  const [{ id }] = await service.rows("/conversations");
+  const stored = await service.rows(`/conversations/${id}/messages?roles=assistant&order=desc`);
+  assert.deepEqual(stored.map(({ feedback }) => feedback), ["negative", null]);
+});
+
+checkPage({}, "what cannot be kept of an answer's judgement is not shown as if it were", async ({ page, service }) => {
+  page.expect(/net::ERR_CONNECTION_REFUSED/);
+  await page.open();
+  await page.ask("add tea");
+  await service.kill();
+  await page.tab.getByRole("button", { name: "Good answer" }).click();
+  await page.tab.getByText("What you think of this answer could not be kept.").waitFor();
+  await page.tab.getByRole("button", { name: "Good answer", pressed: false }).waitFor();
+});
+
 checkPage({}, "another user has conversations and tasks of their own", async ({ page }) => {
   await page.open();
   await page.ask("add tea");

@@ -1,6 +1,7 @@
 /** Judges the page at `/` of a service binary. */
 
 import "./markdown.mjs";
+import "./thread.mjs";
 import "./talk.mjs";
 import "./keep.mjs";
 import "./cuts.mjs";

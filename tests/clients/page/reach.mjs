@@ -28,6 +28,7 @@ for (const window of [DESKTOP, PHONE]) {
       await page.ask("done 2");
       await page.ask("what is on my list");
       await tab.locator(".steps summary").first().click();
+      await tab.getByRole("button", { name: "Good answer" }).first().click();
       assert.deepEqual(await faults(tab), [], "a conversation");
       if (window === PHONE) await tab.getByRole("button", { name: "Conversations" }).click();
       await tab.getByRole("button", { name: /^Delete “/ }).click();

@@ -39,6 +39,8 @@ function tell(event: Event): string {
       return event.data.delta;
     case 'message.completed':
       return event.data.incomplete ? `${event.data.content} …` : event.data.content;
+    case 'message.discarded':
+      return `${event.data.message_id} does not count`;
     case 'tool.started':
       return `${event.data.name} of ${event.data.server}`;
     case 'tool.completed':

@@ -1,5 +1,6 @@
 //! `POST /api/{user_id}/chat`.
 
+mod again;
 mod busy;
 mod format;
 mod idempotency;

@@ -24,6 +24,7 @@ mod start;
 mod stop;
 mod storage;
 mod store;
+mod terminal;
 mod tool_server;
 mod usage;
 mod writes;

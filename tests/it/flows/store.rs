@@ -16,10 +16,15 @@ use parlor::{
 };
 use parlor_db::{Db, DbError, on_both, testing::Place};
 use sea_query::{Alias, Expr, ExprTrait, Query};
-use serde_json::Map;
+use serde_json::{Map, json};
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 
-use crate::support::{migrations, soon};
+use crate::support::{
+    app::{self, TestApp},
+    eventually, migrations,
+    script::says,
+    soon,
+};
 
 /// How long something that must wait is watched.
 const WATCHED: Duration = Duration::from_millis(300);
@@ -55,6 +60,24 @@ async fn started(store: &Store) -> Hold {
     let turn = turn("ada", Where::New(ConversationId::new()));
     let accepted = store.accept(turn.clone()).await.unwrap();
     Hold { run: turn.run.id, user: turn.user, conversation: accepted.conversation, attempt: 1 }
+}
+
+/// Makes a run belong to the process that another one belongs to.
+async fn adopt(place: &Place, run: RunId, like: RunId) {
+    let db = Db::open(&place.url, 2);
+    let (runs, id, owner) = (Alias::new("runs"), Alias::new("id"), Alias::new("owner"));
+    let select = Query::select()
+        .column(owner.clone())
+        .from(runs.clone())
+        .and_where(Expr::col(id.clone()).eq(like.uuid()))
+        .to_owned();
+    let (name,): (String,) = db.find(&select).await.unwrap().unwrap();
+    let update =
+        Query::update().table(runs).value(owner, name).and_where(Expr::col(id).eq(run.uuid())).to_owned();
+    let done: Result<u64, DbError> =
+        db.write(move |tx| Box::pin(async move { tx.execute(&update).await })).await;
+    assert_eq!(done.unwrap(), 1);
+    db.close().await;
 }
 
 /// Stores a reply that asks for one call, and returns the call.
@@ -242,6 +265,33 @@ on_both! { migrations();
         assert_eq!(not_refused(&store, &hold, &call).await, [""; 0]);
         let answer = ToolResult::without_output(&call, CallStatus::Ok, "Done.");
         store.settle_call(&taken.hold, 10_000_001.into(), answer).await.unwrap();
+    }
+
+    async fn a_wish_to_cancel_is_kept_for_a_run_that_nobody_here_runs(place: Place) {
+        let app = TestApp::start(&place).await;
+        let store = store(&place);
+        let hold = started(&store).await;
+        let answer = app.post(&format!("/api/ada/runs/{}/cancel", hold.run), json!({})).await;
+        assert_eq!(answer.status(), 200);
+        assert!(store.find_open_run(hold.run).await.unwrap().unwrap().is_cancelled);
+        let foreign = app.post(&format!("/api/bob/runs/{}/cancel", hold.run), json!({})).await;
+        assert_eq!(foreign.status(), 404);
+    }
+
+    async fn a_run_that_lost_its_task_ends_as_its_user_wished(place: Place) {
+        let app = TestApp::start(&place).await;
+        app.model.then(says(["Hello"]));
+        let of_the_app: RunId = app::run_of(&app.ask("ada", "hi").await).parse().unwrap();
+        let store = store(&place);
+        let hold = started(&store).await;
+        store.request_cancel(&hold.user, hold.run).await.unwrap();
+        adopt(&place, hold.run, of_the_app).await;
+        let ended = eventually("the reaper ends it", || async {
+            let run = store.find_run(&hold.user, hold.run).await.unwrap().unwrap();
+            run.status.is_final().then_some(run)
+        });
+        let ended = ended.await;
+        assert_eq!((ended.status, ended.failure), (RunStatus::Cancelled, None));
     }
 
     async fn a_call_is_claimed_once(place: Place) {

@@ -8,7 +8,9 @@ pub mod provider;
 pub mod redact;
 pub mod rows;
 pub mod script;
+pub mod stand_in;
 pub mod stream;
+pub mod terminal;
 pub mod threads;
 
 use std::{future::Future, time::Duration};

@@ -83,3 +83,18 @@ pub async fn is_set(place: &Place, run: &str, column: &'static str) -> Option<()
     db.close().await;
     found.map(drop)
 }
+
+/// Takes a column's value away from a run.
+pub async fn unset(place: &Place, run: &str, column: &'static str) {
+    let db = Db::open(&place.url, 2);
+    let id: uuid::Uuid = run.parse().unwrap();
+    let update = Query::update()
+        .table(Alias::new("runs"))
+        .value(Alias::new(column), Expr::cust("NULL"))
+        .and_where(Expr::col(Alias::new("id")).eq(id))
+        .to_owned();
+    let done: Result<u64, parlor_db::DbError> =
+        db.write(move |tx| Box::pin(async move { tx.execute(&update).await })).await;
+    assert_eq!(done.unwrap(), 1);
+    db.close().await;
+}

@@ -61,6 +61,19 @@ fn items(frames: &str) -> Vec<Value> {
     events.filter(|event| event["type"] == "thread.item.done").map(|event| event["item"].clone()).collect()
 }
 
+/// Stored items, with these ids.
+fn recorded<const N: usize>(items: [Item; N], ids: [u128; N]) -> Vec<Recorded> {
+    let stored = (1_i64..).zip(items).zip(ids).map(|((position, item), number)| Recorded {
+        id: id(number),
+        position,
+        run_id: id(9),
+        event_id: position.into(),
+        created_at: thread().created_at,
+        item,
+    });
+    stored.collect()
+}
+
 #[test]
 fn a_new_thread_begins_with_itself_its_message_and_the_stop_button() {
     let (_, created) = Render::open(&thread(), &Opening::Created(id(2), "buy milk".into()));
@@ -148,6 +161,59 @@ fn a_list_that_ends_the_calls_is_a_widget() {
 "#);
 }
 
+/// A list of one task as the tool tells it.
+const LISTED: &str = "Your tasks:\n1. [ ] Milk";
+
+/// What a model says behind that list, piece by piece, and whether it is told as stored alone; returns what is shown.
+fn behind_a_list(pieces: &[&str], whole_text: &str) -> Vec<Value> {
+    let list = call(4, "list_tasks", &json!({}));
+    let task = json!({"number": 1, "title": "Milk", "status": "pending", "priority": "high"});
+    let listed = answer(&list, CallStatus::Ok, LISTED, json!({"tasks": [task]}));
+    let mut events = vec![
+        Event::ToolStarted { message_id: id(3), call: list.clone() },
+        Event::ToolCompleted { message_id: id(3), result: listed.clone() },
+    ];
+    events.extend(pieces.iter().map(|piece| delta(7, piece)));
+    events.extend([whole(7, whole_text), end(RunStatus::Completed, None)]);
+    let frames = answered(&events);
+    let stored = [
+        Item::Assistant(Reply { calls: vec![list], ..Reply::of_text("") }),
+        Item::Tool(listed),
+        Item::Assistant(Reply::of_text(whole_text)),
+    ];
+    let shown = view(thread().id, &recorded(stored, [3, 21, 7]), |_| None);
+    let shown: Vec<Value> = shown.iter().map(|item| serde_json::to_value(item).unwrap()).collect();
+    assert_eq!(shown, items(&frames), "a reload shows what the stream has told");
+    assert!(!frames.contains("thread.item.removed"), "nothing is shown and taken back\n{frames}");
+    assert!(shown.len() > 2 || !frames.contains("msg_"), "nothing is told of what is not shown\n{frames}");
+    shown[2..].to_vec()
+}
+
+#[test]
+fn a_list_that_is_shown_is_not_said_again() {
+    for pieces in [&["Your ", "tasks:\n", "1. [ ] Milk"][..], &[]] {
+        assert_eq!(behind_a_list(pieces, LISTED), [Value::Null; 0], "{pieces:?}");
+    }
+    assert_eq!(
+        behind_a_list(&["Your ta"], "Your ta"),
+        [Value::Null; 0],
+        "nor the part of it that was said before a stop"
+    );
+}
+
+#[test]
+fn what_says_more_than_the_list_is_said_whole() {
+    let more = format!("{LISTED}\nThat is all.");
+    for pieces in [&["Your ", "tasks:\n1. [ ] Milk", "\nThat ", "is all."][..], &[], &["Your tasks:"]] {
+        let shown = behind_a_list(pieces, &more);
+        assert_eq!(shown[0]["content"][0]["text"], more.as_str(), "{pieces:?}");
+    }
+    assert_eq!(
+        behind_a_list(&["You", " have one."], "You have one.")[0]["content"][0]["text"],
+        "You have one."
+    );
+}
+
 #[test]
 fn a_failed_stream_keeps_its_text_and_says_why_it_ended() {
     let failed =
@@ -195,6 +261,17 @@ fn thoughts_are_a_workflow_of_their_own_that_ends_before_the_text() {
 }
 
 #[test]
+fn a_pause_before_the_model_is_asked_again_is_told_and_leaves_nothing_behind() {
+    let (mut render, _) = Render::open(&thread(), &Opening::Again);
+    let retrying = render.render(&Event::Notice(NoticeCode::ModelRetrying.notice()));
+    assert_eq!(
+        retrying,
+        "data: {\"type\":\"progress_update\",\"text\":\"The AI service is busy; trying again.\"}\n\n"
+    );
+    assert!(render.render(&delta(3, "Hi")).starts_with("data: {\"type\":\"thread.item.added\""));
+}
+
+#[test]
 fn patience_is_asked_for_once_while_nothing_is_shown() {
     let (mut render, _) = Render::open(&thread(), &Opening::Again);
     let (first, second) = (render.silence(), render.silence());
@@ -228,20 +305,7 @@ fn a_reload_shows_what_the_stream_has_told() {
         Item::Tool(listed),
         Item::Assistant(Reply::of_text("Nothing.")),
     ];
-    let ids = [2, 3, 20, 4, 21, 7];
-    let stored: Vec<Recorded> = (1_i64..)
-        .zip(stored)
-        .zip(ids)
-        .map(|((position, item), number)| Recorded {
-            id: id(number),
-            position,
-            run_id: id(9),
-            event_id: position.into(),
-            created_at: thread().created_at,
-            item,
-        })
-        .collect();
-    let shown = view(thread().id, &stored, |_| None);
+    let shown = view(thread().id, &recorded(stored, [2, 3, 20, 4, 21, 7]), |_| None);
     let shown: Vec<Value> = shown[1..].iter().map(|item| serde_json::to_value(item).unwrap()).collect();
     assert_eq!(shown, items(&frames));
     assert_eq!(shown.len(), 4);

@@ -113,6 +113,8 @@ fn the_problems_of_a_route_follow_from_what_it_is() {
     let chat = told("chat");
     assert_eq!(chat["409"], ["conversation_busy"]);
     assert_eq!(chat["422"], ["idempotency_key_reused", "invalid_request"]);
+    let retry = told("retry");
+    assert_eq!((&retry["400"], &retry["422"]), (&chat["400"], &chat["422"]), "it takes a key too");
     assert_eq!(chat["503"], ["model_unavailable", "overloaded", "shutting_down", "storage_unavailable"]);
     assert_eq!(chat["504"], ["model_timeout", "run_timeout"]);
 }

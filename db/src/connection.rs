@@ -22,6 +22,13 @@ const SQLITE_BUSY_LIMIT: Duration = Duration::from_secs(5);
 /// How long Postgres may work on one statement, in milliseconds.
 const POSTGRES_STATEMENT_LIMIT_MS: &str = "5000";
 
+/// Whether a transaction is for one unit or for several, each within a savepoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    One,
+    Several,
+}
+
 /// A connection outside any pool. Nobody but its owner can be in its way.
 pub(crate) enum Connection {
     Sqlite(SqliteConnection),
@@ -54,12 +61,28 @@ impl Connection {
         }
     }
 
-    /// Begins a transaction that may write. On SQLite it takes the write lock at once: a transaction that reads
-    /// first and asks for the lock later fails however long it would wait.
-    pub(crate) async fn begin(&mut self) -> Result<(), sqlx::Error> {
-        match self {
-            Self::Sqlite(_) => self.command("BEGIN IMMEDIATE").await,
-            Self::Postgres(_) => self.command("BEGIN").await,
+    /// Begins a transaction that may write, and the first savepoint if several units share it. On SQLite it takes the
+    /// write lock at once: a transaction that reads first and asks for the lock later fails however long it would wait.
+    pub(crate) async fn begin(&mut self, sharing: Sharing) -> Result<(), sqlx::Error> {
+        let text = match (&self, sharing) {
+            (Self::Sqlite(_), Sharing::One) => "BEGIN IMMEDIATE",
+            (Self::Sqlite(_), Sharing::Several) => "BEGIN IMMEDIATE; SAVEPOINT unit",
+            (Self::Postgres(_), Sharing::One) => "BEGIN",
+            (Self::Postgres(_), Sharing::Several) => "BEGIN; SAVEPOINT unit",
+        };
+        self.command(text).await
+    }
+
+    /// Ends the savepoint of one unit and begins the next one's. What the first wrote is kept if the whole is.
+    pub(crate) async fn next_savepoint(&mut self) -> Result<(), sqlx::Error> {
+        self.command("RELEASE SAVEPOINT unit; SAVEPOINT unit").await
+    }
+
+    /// Undoes what a unit did: all of the transaction if it had that alone, else what it did behind its savepoint.
+    pub(crate) async fn undo(&mut self, sharing: Sharing) -> Result<(), sqlx::Error> {
+        match sharing {
+            Sharing::One => self.roll_back().await,
+            Sharing::Several => self.command("ROLLBACK TO SAVEPOINT unit").await,
         }
     }
 

@@ -11,7 +11,8 @@ use crate::{
     DatabaseUrl, DbError, Row, Statement, Tx,
     connection::{postgres_options, sqlite_options},
     statement::{postgres_rows, sqlite_rows},
-    writer::{self, Job, Pending, QUEUE_LIMIT},
+    unit::{Job, Pending},
+    writer::{self, QUEUE_LIMIT},
 };
 
 /// How many units may wait for a writer. Beyond it callers wait for a place, and no longer than [`QUEUE_LIMIT`].
@@ -70,8 +71,10 @@ impl Db {
         Self { inner: Arc::new(Inner { readers, queue, writers }) }
     }
 
-    /// Runs a unit of work in a transaction of its own and returns its result once it is committed; a unit that
-    /// returns an error is rolled back. The unit runs on a writer, so dropping this future does not stop it.
+    /// Runs a unit of work, all of it or nothing, and returns its result once it is committed; a unit that returns an
+    /// error is rolled back. On SQLite it may share its commit with units that wait at the same time: it sees what those
+    /// before it wrote, and if the commit fails, all of them fail. The unit runs on a writer, so dropping this future
+    /// does not stop it.
     ///
     /// # Errors
     /// The unit's own error, or a [`DbError`] made into it. After `Unavailable` the unit may or may not have been
@@ -133,8 +136,11 @@ impl Db {
     }
 }
 
+/// Opens the readers of a file. They are not asked whether they still live before each use: nothing lies between that could
+/// have hung up.
 fn sqlite_readers(url: &DatabaseUrl, most: u32) -> SqlitePool {
     SqlitePoolOptions::new()
+        .test_before_acquire(false)
         .max_connections(most)
         .acquire_timeout(ACQUIRE_LIMIT)
         .connect_lazy_with(sqlite_options(url).pragma("query_only", "ON"))

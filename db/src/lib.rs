@@ -3,6 +3,7 @@
 //! All writes go through [`Db::write`]; reads go through [`Db::all`] and [`Db::find`]. Nothing else opens a connection
 //! but the migrator, and [`inspect`], which only looks.
 
+mod batch;
 mod connection;
 mod db;
 mod error;
@@ -14,6 +15,7 @@ mod statement;
 #[expect(clippy::expect_used, clippy::panic, reason = "it only ever runs inside tests")]
 pub mod testing;
 mod tx;
+mod unit;
 mod url;
 mod writer;
 

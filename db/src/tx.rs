@@ -3,7 +3,7 @@
 use crate::{DbError, Row, Statement, connection::Connection, error::Trouble};
 
 /// A running transaction. It has no `commit`: the writer commits after the unit has returned, and only if every
-/// statement of the unit went well.
+/// statement of the unit went well. After one that did not, the rest is refused.
 pub struct Tx<'c> {
     connection: &'c mut Connection,
     trouble: Option<Trouble>,
@@ -16,12 +16,14 @@ impl<'c> Tx<'c> {
 
     /// Runs a statement and returns how many rows it touched.
     pub async fn execute(&mut self, statement: &impl Statement) -> Result<u64, DbError> {
+        self.refuse_after_trouble()?;
         let done = self.connection.execute(statement).await;
         self.watch(done)
     }
 
     /// Runs a statement and returns every row that it brings.
     pub async fn all<R: Row>(&mut self, statement: &impl Statement) -> Result<Vec<R>, DbError> {
+        self.refuse_after_trouble()?;
         let rows = self.connection.rows(statement).await;
         self.watch(rows)
     }
@@ -31,18 +33,24 @@ impl<'c> Tx<'c> {
         Ok(self.all(statement).await?.into_iter().next())
     }
 
-    /// Returns the worst thing that happened so far. A transaction with a failed statement is never committed,
+    /// Returns what went wrong, if anything did. A transaction with a failed statement is never committed,
     /// whatever its unit returned: Postgres would answer COMMIT by rolling back, without an error.
     pub(crate) const fn trouble(&self) -> Option<Trouble> {
         self.trouble
     }
 
+    /// Runs nothing more once a statement has failed. Postgres would refuse it; SQLite may have ended the transaction, and
+    /// would keep what follows, each statement by itself.
+    const fn refuse_after_trouble(&self) -> Result<(), DbError> {
+        match self.trouble {
+            Some(_) => Err(DbError::unavailable("an earlier statement failed")),
+            None => Ok(()),
+        }
+    }
+
     fn watch<T>(&mut self, outcome: Result<T, sqlx::Error>) -> Result<T, DbError> {
         outcome.map_err(|error| {
-            let trouble = Trouble::of(&error);
-            if self.trouble != Some(Trouble::Connection) {
-                self.trouble = Some(trouble);
-            }
+            self.trouble = Some(Trouble::of(&error));
             error.into()
         })
     }

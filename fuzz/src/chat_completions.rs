@@ -18,6 +18,8 @@ mod reply;
 mod sse;
 #[path = "../../src/model/chat_completions/usage.rs"]
 mod usage;
+#[path = "../../src/model/chat_completions/usual.rs"]
+mod usual;
 
 use decode::Decoder;
 use reply::Progress;

@@ -227,7 +227,7 @@ fn app(
         guard: guard(&config.http, &config.auth.mode),
         auth,
         clock,
-        description: Description::make(),
+        description: Description::default(),
         heartbeat: config.http.heartbeat,
         on_disconnect: match config.http.chatkit_on_disconnect {
             HangUp::Cancel => OnDisconnect::Cancel,

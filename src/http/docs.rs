@@ -1,6 +1,6 @@
 //! The description of the API for programs, and a page that shows it to people. Both come from the binary alone.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::{
     body::Bytes,
@@ -33,19 +33,23 @@ const START: (&str, &str) = ("start.js", include_str!("docs/start.js"));
 /// The files of Swagger UI that the page needs.
 const FILES: [&str; 3] = ["favicon-32x32.png", "swagger-ui-bundle.js", "swagger-ui.css"];
 
-/// The description as it is sent, made once.
-#[derive(Clone, Debug)]
-pub struct Description {
+/// The description as it is sent: made once, and not before somebody asks. The trees that it is made from are large.
+#[derive(Clone, Debug, Default)]
+pub struct Description(Arc<OnceLock<Written>>);
+
+#[derive(Debug)]
+struct Written {
     bytes: Bytes,
     tag: String,
 }
 
 impl Description {
-    /// Describes the API.
-    pub fn make() -> Self {
-        let bytes = Bytes::from(openapi::document().to_string());
-        let tag = tag_of(&bytes);
-        Self { bytes, tag }
+    fn written(&self) -> &Written {
+        self.0.get_or_init(|| {
+            let bytes = Bytes::from(openapi::document().to_string());
+            let tag = tag_of(&bytes);
+            Written { bytes, tag }
+        })
     }
 }
 
@@ -63,7 +67,7 @@ impl Description {
     ),
 )]
 pub(super) async fn description(State(app): State<App>, headers: HeaderMap) -> Response {
-    let Description { bytes, tag } = &app.description;
+    let Written { bytes, tag } = app.description.written();
     let fixed = [(header::ETAG, tag.as_str()), (header::CACHE_CONTROL, "no-cache")];
     if is_known(&headers, tag) {
         return (StatusCode::NOT_MODIFIED, fixed).into_response();

@@ -22,6 +22,9 @@ pub(super) type Listening = Pin<Box<dyn Stream<Item = Heard> + Send>>;
 /// Tells proxies not to hold frames back.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
+/// How many frames leave in one piece at most.
+const FRAMES_AT_ONCE: usize = 64;
+
 /// Ends what is heard after a time, whatever has been said by then. The run goes on; its client can follow it again.
 pub(super) fn until(heard: Listening, limit: Option<Duration>) -> Listening {
     match limit {
@@ -64,15 +67,23 @@ fn in_words(heard: Listening, wrapping: Wrapping) -> impl Stream<Item = String> 
     pieces.filter(|piece| !piece.is_empty())
 }
 
-/// Answers with frames as they come.
+/// Answers with frames as they come. Those that are there at the same time leave in one piece.
 pub(super) fn answer(
     content_type: &'static str,
     frames: impl Stream<Item = String> + Send + 'static,
 ) -> Response {
-    let body = Body::from_stream(frames.map(|frame| Ok::<_, std::convert::Infallible>(Bytes::from(frame))));
+    let pieces = futures_util::StreamExt::ready_chunks(frames, FRAMES_AT_ONCE);
+    let body = Body::from_stream(pieces.map(|frames| Ok::<_, std::convert::Infallible>(joined(frames))));
     let mut answer = ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response();
     pass_through(&mut answer);
     answer
+}
+
+fn joined(frames: Vec<String>) -> Bytes {
+    match <[String; 1]>::try_from(frames) {
+        Ok([only]) => Bytes::from(only),
+        Err(several) => Bytes::from(several.concat()),
+    }
 }
 
 /// Tells whatever stands between us and the client to pass an answer on as it comes.

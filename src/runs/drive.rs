@@ -48,7 +48,7 @@ pub(super) async fn drive(runs: Runs, mut job: Job) {
     let place = job.place.take();
     let Job { live, recorder, .. } = &job;
     let _retired = Retired { shelf: &inner.shelf, live };
-    let work = AssertUnwindSafe(work(inner, &job)).catch_unwind();
+    let work = AssertUnwindSafe(live.gathering(work(inner, &job))).catch_unwind();
     let outcome = tokio::select! {
         done = timeout(inner.settings.timeout, work) => match done {
             Ok(Ok(outcome)) => outcome,

@@ -5,14 +5,21 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 use tokio_util::sync::CancellationToken;
 
-use super::log::{Log, Voice};
+use super::{
+    herald::Herald,
+    log::{Log, Voice},
+};
 use crate::domain::{ConversationId, Event, EventId, ItemId, RunId, UserId};
 
 /// How much memory the logs of finished runs may take together, in bytes.
@@ -28,6 +35,7 @@ pub(super) struct Live {
     pub(super) cancel: CancellationToken,
     log: Mutex<Log>,
     told: watch::Sender<Progress>,
+    herald: Mutex<Herald>,
 }
 
 /// How far a run was told.
@@ -45,7 +53,7 @@ impl Live {
         cancel: CancellationToken,
     ) -> Self {
         let told = watch::Sender::new(Progress { last: EventId::NONE, is_over: false });
-        Self { run, user, conversation, cancel, log: Mutex::default(), told }
+        Self { run, user, conversation, cancel, log: Mutex::default(), told, herald: Mutex::default() }
     }
 
     pub(super) fn push(&self, id: EventId, event: Event) {
@@ -55,7 +63,37 @@ impl Live {
 
     pub(super) fn push_delta(&self, id: EventId, voice: Voice, message: ItemId, delta: &str) {
         locked(&self.log).push_delta(id, voice, message, delta);
-        self.told.send_modify(|progress| progress.last = id);
+        if locked(&self.herald).is_to_tell(Instant::now()) {
+            self.told.send_modify(|progress| progress.last = id);
+        }
+    }
+
+    /// Does the work of the run, and meanwhile tells deltas of the same moment together. All are in the log as they come;
+    /// what is more than a delta is told at once, with all before it.
+    pub(super) async fn gathering<T>(&self, work: impl Future<Output = T>) -> T {
+        locked(&self.herald).is_gathering = true;
+        let mut work = std::pin::pin!(work);
+        let mut moment = std::pin::pin!(sleep(Duration::ZERO));
+        poll_fn(|context| {
+            let polled = work.as_mut().poll(context);
+            let owed_at = locked(&self.herald).owed_at();
+            if let Some(owed_at) = owed_at {
+                if moment.deadline() != owed_at {
+                    moment.as_mut().reset(owed_at);
+                }
+                if polled.is_ready() || moment.as_mut().poll(context).is_ready() {
+                    self.tell_all();
+                }
+            }
+            polled
+        })
+        .await
+    }
+
+    fn tell_all(&self) {
+        let last = self.last();
+        locked(&self.herald).settle(Instant::now());
+        self.told.send_modify(|progress| progress.last = last);
     }
 
     /// Lets whoever heard up to this id from an earlier attempt go on from there.
@@ -222,6 +260,53 @@ mod tests {
         assert_eq!(reader.await.unwrap(), 1);
         live.close();
         assert_eq!(live.read(1.into()).await.len(), 0);
+    }
+
+    /// Tells deltas after the given pauses, in milliseconds, and returns what readers were told of each time, and when.
+    async fn told(pauses: &[u64]) -> Vec<(i64, u128)> {
+        let live = Live::new(RunId::new(), user("ada"), ConversationId::new(), CancellationToken::new());
+        let (mut news, began, message) = (live.told.subscribe(), Instant::now(), ItemId::new());
+        let telling = live.gathering(async {
+            for (id, pause) in (1_i64..).zip(pauses) {
+                sleep(Duration::from_millis(*pause)).await;
+                live.push_delta(id.into(), Voice::Speech, message, "x");
+            }
+            std::future::pending::<()>().await;
+        });
+        let hearing = async {
+            let mut told = Vec::new();
+            while let Ok(Ok(())) = tokio::time::timeout(Duration::from_secs(1), news.changed()).await {
+                told.push((news.borrow_and_update().last.get(), began.elapsed().as_millis()));
+            }
+            told
+        };
+        tokio::select! {
+            () = telling => Vec::new(),
+            told = hearing => told,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_burst_the_first_delta_is_told_at_once_and_the_rest_a_moment_later() {
+        assert_eq!(told(&[0; 50]).await, [(1, 0), (50, 1)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn deltas_that_come_as_people_read_are_told_as_they_come() {
+        assert_eq!(told(&[0, 10, 10]).await, [(1, 0), (2, 10), (3, 20)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_more_than_a_delta_is_told_at_once() {
+        let live = Live::new(RunId::new(), user("ada"), ConversationId::new(), CancellationToken::new());
+        live.gathering(async {
+            live.push_delta(1.into(), Voice::Speech, ItemId::new(), "x");
+            live.push_delta(2.into(), Voice::Speech, ItemId::new(), "y");
+            assert_eq!(live.told.borrow().last, 1.into());
+            live.push(3.into(), end(live.run));
+            assert_eq!(live.told.borrow().last, 3.into());
+        })
+        .await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@
 mod drive;
 mod ending;
 mod follow;
+mod herald;
 mod live;
 mod log;
 mod recorder;

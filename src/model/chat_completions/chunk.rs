@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use super::usual;
+
 /// What a chunk says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Chunk {
@@ -43,6 +45,14 @@ pub(super) struct CallPart {
 
 /// Reads the data of an event. Some servers send a list, so there can be several chunks.
 pub(super) fn parse(data: &str) -> Result<Vec<Chunk>, serde_json::Error> {
+    match usual::parse(data) {
+        Some(chunk) => Ok(vec![chunk]),
+        None => parse_anything(data),
+    }
+}
+
+/// Reads the data of an event, whatever shape it has.
+pub(super) fn parse_anything(data: &str) -> Result<Vec<Chunk>, serde_json::Error> {
     Ok(match serde_json::from_str(data)? {
         Value::Array(values) => values.iter().map(Chunk::of).collect(),
         value => vec![Chunk::of(&value)],

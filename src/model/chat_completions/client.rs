@@ -18,7 +18,10 @@ use futures_util::stream::{BoxStream, StreamExt};
 use http::header;
 use reqwest::Response;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value};
+use serde_json::{
+    Map, Value,
+    value::{RawValue, to_raw_value},
+};
 use tokio::{
     sync::mpsc,
     time::{Instant, timeout_at},
@@ -35,13 +38,17 @@ use super::{
     request,
 };
 use crate::{
-    domain::{Meter, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest},
+    domain::{BoxError, Meter, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest},
     model::{
         ModelSetupError, Provider, ProviderSettings,
         providers::{Price, Quirks},
         tab::Tab,
     },
 };
+
+/// How many connections to the provider are kept for the next question. Each costs some 25 KB, and after a rush there would be
+/// as many as there were questions at once.
+const MOST_IDLE: usize = 64;
 
 /// A model of one provider.
 pub(in crate::model) struct Client {
@@ -78,6 +85,7 @@ impl Client {
         }
         let http = reqwest::Client::builder()
             .connect_timeout(settings.connect_timeout)
+            .pool_max_idle_per_host(MOST_IDLE)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()
@@ -100,14 +108,14 @@ impl Client {
 
     /// Sends a request and returns the response once its head is there, whatever its status. What was never sent costs
     /// nothing.
-    async fn send(&self, body: Value, deadline: Instant, tab: &mut Tab) -> Result<Response, ModelError> {
+    async fn send(&self, body: &RawValue, deadline: Instant, tab: &mut Tab) -> Result<Response, ModelError> {
         let (handover, mut response) = mpsc::channel(1); // one place, for the one response of this request
         let http = self.http.clone();
         let service =
             tower::service_fn(move |request| keep_response(http.clone(), request, handover.clone()));
         let openai = async_openai::Client::build(self.http.clone(), Arc::clone(&self.endpoint))
             .with_http_service(service);
-        let sent = timeout_at(deadline, openai.chat().create_byot::<Value, ()>(body)).await;
+        let sent = timeout_at(deadline, openai.chat().create_byot::<&RawValue, ()>(body)).await;
         match response.try_recv() {
             Ok(outcome) => outcome.map_err(|error| {
                 if error.is_connect() || error.is_builder() {
@@ -131,11 +139,12 @@ impl Client {
     async fn open(&self, body: Value, meter: &Meter) -> Result<Body, ModelError> {
         let deadline = Instant::now() + self.first_token_timeout;
         let known = self.with_lessons(|lessons| lessons.clone());
-        let body = lessons::applied(body, &known);
-        let answer = match self.try_open(body.clone(), deadline, meter).await? {
+        let written = written(lessons::applied(body, &known))?;
+        let answer = match self.try_open(&written, deadline, meter).await? {
             Ok(reading) => return Ok(reading),
             Err(answer) => answer,
         };
+        let body = serde_json::from_str(written.get()).map_err(not_sent)?;
         let learned = lessons::learn(answer.status(), &answer.text(), &body, &known);
         let error = answer.into_error();
         // Other refusals may repeat what the user or the model wrote.
@@ -145,17 +154,18 @@ impl Client {
         let parameters = learned.iter().map(Lesson::parameter).collect::<Vec<_>>().join(", ");
         tracing::warn!(model.name = %self.model, parameters, "the model does not take these parameters so");
         self.remember(&learned);
-        self.try_open(lessons::applied(body, &learned), deadline, meter).await?.map_err(Answer::into_error)
+        let written = self::written(lessons::applied(body, &learned))?;
+        self.try_open(&written, deadline, meter).await?.map_err(Answer::into_error)
     }
 
     /// Sends a request: the body of its reply, or the answer that stands in its place and costs nothing.
     async fn try_open(
         &self,
-        body: Value,
+        body: &RawValue,
         deadline: Instant,
         meter: &Meter,
     ) -> Result<Result<Body, Answer>, ModelError> {
-        let bytes = body.to_string().len();
+        let bytes = body.get().len();
         let decoder = Decoder::new(self.provider, self.quirks.echo, bytes);
         let mut tab = Tab::open(meter, self.price, bytes);
         let response = self.send(body, deadline, &mut tab).await?;
@@ -229,9 +239,16 @@ async fn keep_response(
     Ok(http::Response::new("null").into())
 }
 
-fn not_sent(error: OpenAIError) -> ModelError {
+/// Writes a body as it is sent. Its tree is many times as large and is not kept while the provider thinks.
+fn written(body: Value) -> Result<Box<RawValue>, ModelError> {
+    let written = to_raw_value(&body);
+    drop(body);
+    written.map_err(not_sent)
+}
+
+fn not_sent(error: impl Into<BoxError>) -> ModelError {
     let detail = "the request could not be built";
-    ModelError { source: Some(Box::new(error)), ..ModelError::new(ModelErrorKind::InvalidRequest, detail) }
+    ModelError { source: Some(error.into()), ..ModelError::new(ModelErrorKind::InvalidRequest, detail) }
 }
 
 /// Tells whether an answer can be a stream of events: not every server labels it as one, but none calls it a

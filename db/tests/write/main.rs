@@ -1,6 +1,8 @@
 //! Writing on real databases: what is committed, what is not, and what trouble leaves behind.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod batch;
+
 use std::time::Duration;
 
 use parlor_db::{Db, DbError, Migrations, Tx, is_current, migrate, on_both};

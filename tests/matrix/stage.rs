@@ -158,7 +158,8 @@ impl Stage {
     pub async fn child(&self) -> i32 {
         let child = eventually("there is a task server", || async {
             let service = self.service().await;
-            children(service.as_ref()?.id()).first().copied()
+            // Not one that is still a copy of the service: frozen, it would hold the service's lock for ever.
+            children(service.as_ref()?.id()).into_iter().find(is_task_server)
         });
         let child = child.await;
         self.past.lock().await.children.push(child);
@@ -238,17 +239,22 @@ impl Stage {
     }
 }
 
+fn is_task_server(process: &i32) -> bool {
+    let command = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&command).contains("mcp-server")
+}
+
 /// Lists which of these processes still live as task servers.
 pub async fn survivors(children: &[i32]) -> Vec<String> {
-    let lives = |child: &i32| {
-        let command = std::fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&command).contains("mcp-server")
-    };
     for _ in 0..200 {
-        if !children.iter().any(lives) {
+        if !children.iter().any(is_task_server) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    children.iter().filter(|child| lives(child)).map(|child| format!("task server {child}")).collect()
+    children
+        .iter()
+        .filter(|child| is_task_server(child))
+        .map(|child| format!("task server {child}"))
+        .collect()
 }

@@ -23,6 +23,7 @@ program() {
     local built=${CARGO_TARGET_DIR:-target}/$profile/parlor
     [ "$profile" != dev ] || built=${CARGO_TARGET_DIR:-target}/debug/parlor
     install -D -m 755 "$built" "$system/usr/bin/parlor"
+    ! grep --quiet --text PARLOR_FAILPOINTS "$built" || fail "$built can be held by a test"
     chroot "$system" /usr/bin/parlor --version || fail "$built does not start where there is no library"
 }
 

@@ -3,6 +3,7 @@
 use std::{error::Error, sync::Arc, time::Instant};
 
 use parlor_db::DbError;
+use parlor_failpoints::failpoint;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -69,7 +70,10 @@ impl TaskServer {
             Request::Change(deed, change) => {
                 let arguments = ArgumentsHash::of(arguments);
                 let mark = key.map(|key| Mark { key, tool: tool.as_str(), arguments });
-                Ok(Answer::Changed(deed, self.store.change(&user, change, mark).await.map_err(refuse)?))
+                failpoint!("call-arrived");
+                let task = self.store.change(&user, change, mark).await.map_err(refuse)?;
+                failpoint!("effect-done");
+                Ok(Answer::Changed(deed, task))
             }
         }
     }

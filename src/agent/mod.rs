@@ -15,6 +15,7 @@ use std::{sync::Arc, time::Duration};
 pub use calibration::Calibration;
 pub use hands::{Hands, Past};
 pub use history::History;
+use parlor_failpoints::failpoint;
 use tokio_util::sync::CancellationToken;
 use window::Room;
 
@@ -104,6 +105,7 @@ impl Agent {
                     if reply.calls.is_empty() {
                         last = Some((message, reply.clone()));
                     } else {
+                        failpoint!("call-asked");
                         turn.scribe.reply(message, &reply).await?;
                     }
                     turn.history.push(Item::Assistant(reply));
@@ -113,8 +115,11 @@ impl Agent {
                     if past == Past::Unmade {
                         turn.scribe.call_started(call).await?;
                     }
+                    failpoint!("call-started");
                     let result = self.hands.call(turn.principal, call, past, turn.cancel).await?;
+                    failpoint!("call-answered");
                     turn.scribe.call_ended(&result).await?;
+                    failpoint!("answer-stored");
                     turn.history.push(Item::Tool(result));
                 }
                 Next::Rest => return Ok(last),

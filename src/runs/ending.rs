@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use parlor_failpoints::failpoint;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -33,8 +34,10 @@ impl Inner {
         let Some(ending) = ending(recorder.hold(), outcome, &account) else {
             return self.tell_what_is_stored(live, recorder.hold(), next).await;
         };
+        failpoint!("before-end");
         match self.store_end(&ending).await {
             Ok(events) => {
+                failpoint!("end-stored");
                 if events.first().is_some_and(|(id, _)| *id > next) {
                     // A step was stored that nobody was told of.
                     return self.tell_what_is_stored(live, recorder.hold(), next).await;
@@ -42,6 +45,7 @@ impl Inner {
                 for (id, event) in events {
                     live.push(id, with_wait(event, account.retry_after));
                 }
+                failpoint!("end-told");
                 log_run(&ending, &account, self.clock.now());
             }
             Err(StoreError::Fenced) => self.tell_what_is_stored(live, recorder.hold(), next).await,

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use parlor_failpoints::failpoint;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 
@@ -100,6 +101,7 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let ((run, conversation), identity) = (asked.place(), model.identity());
     let first_message = asked.run().first_message;
     let live = inner.shelf.open(run, user.clone(), conversation, turn.cancel.clone());
+    failpoint!("before-accept");
     let accepted = match inner.accept(&user, asked).await {
         Ok(accepted) => accepted,
         Err(error) => {
@@ -107,6 +109,7 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
             return refused(error);
         }
     };
+    failpoint!("after-accept");
     // Everything that the run logs carries these ids, and the request's from the span around.
     let span = tracing::info_span!(
         "run", run.id = %run, conversation.id = %conversation, user.id = user.as_str()

@@ -1,6 +1,7 @@
 //! What the source itself promises: who may use whom, which crate lives where, and what stands nowhere.
 
 mod deploy;
+mod failpoints;
 mod paths;
 mod rooms;
 mod source;

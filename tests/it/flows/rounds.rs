@@ -1,11 +1,7 @@
 //! Fifty kills at random moments. What was acknowledged is there once, every run goes on to its end, no effect comes twice, and
 //! the conversation goes on with a provider that refuses broken histories.
 
-use std::{
-    collections::hash_map::RandomState,
-    hash::{BuildHasher, Hasher},
-    time::Duration,
-};
+use std::time::Duration;
 
 use parlor_db::on_both;
 use reqwest::Client;
@@ -16,31 +12,12 @@ use crate::support::{
     eventually, migrations,
     process::Process,
     provider::{Act, Answer, Provider, finish, said},
+    random::Random,
     soon,
     stream::Turn,
 };
 
 const ROUNDS: usize = 50;
-
-/// A small generator of numbers whose seed is printed, so that a failure can be played again.
-struct Random(u64);
-
-impl Random {
-    fn seeded() -> Self {
-        let given = std::env::var("PARLOR_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = given.unwrap_or_else(|| RandomState::new().build_hasher().finish() | 1);
-        eprintln!("PARLOR_SEED={seed}");
-        Self(seed)
-    }
-
-    /// Returns a number below `limit` (xorshift64*).
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % limit
-    }
-}
 
 /// Answers as a model would that adds what it is told to, slowly.
 fn answer(request: &Value) -> Answer {
@@ -84,7 +61,7 @@ async fn pages(service: &Process, path: &str) -> Vec<Value> {
 
 on_both! { migrations();
     async fn whenever_it_is_killed_nothing_is_lost_and_nothing_done_twice(place: Place) {
-        let mut random = Random::seeded();
+        let mut random = Random::seeded("PARLOR_SEED");
         let provider = Provider::answering(answer).await;
         let mut service = Process::start(&place, &provider.settings()).await;
         let first = service.say("ada", "hello", None).await.rest().await;

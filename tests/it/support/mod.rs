@@ -5,6 +5,7 @@ pub mod description;
 pub mod outage;
 pub mod process;
 pub mod provider;
+pub mod random;
 pub mod redact;
 pub mod rows;
 pub mod script;

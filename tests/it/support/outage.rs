@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use parlor_db::{
-    DatabaseUrl,
-    testing::{Engine, Place},
-};
+use parlor_db::{DatabaseUrl, testing::Place};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::{
     io::copy_bidirectional,
@@ -21,13 +18,17 @@ pub struct Outage {
 }
 
 impl Outage {
-    /// Puts itself before a database.
+    /// Puts itself before the database of a place.
     pub async fn of(place: &Place) -> Self {
-        let cut = Arc::new(watch::Sender::new(false));
-        match place.engine {
-            Engine::Sqlite => Self { url: place.url.expose(), cut, lock: Some((place.url.clone(), None)) },
-            Engine::Postgres => {
-                let direct = place.url.expose();
+        Self::before(&place.url).await
+    }
+
+    /// Puts itself before a database.
+    pub async fn before(database: &DatabaseUrl) -> Self {
+        let (direct, cut) = (database.expose(), Arc::new(watch::Sender::new(false)));
+        match database {
+            DatabaseUrl::Sqlite(_) => Self { url: direct, cut, lock: Some((database.clone(), None)) },
+            DatabaseUrl::Postgres(_) => {
                 let (front, database) = direct.rsplit_once('/').unwrap();
                 let (front, server) = front.rsplit_once('@').unwrap();
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::{RunSettings, Runs, drive::Job, ending::log_stored, resume::TakenUp};
 use crate::{
@@ -15,6 +15,10 @@ use crate::{
 
 /// How many runs are looked at in one go, and settled at once. Each may bring a mebibyte of text.
 const PAGE: u64 = 20;
+
+/// How long the start goes on trying while the database does not answer, and how long it waits between two tries.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// How often the reaper looks.
 const REAP_EVERY: Duration = Duration::from_secs(5);
@@ -61,10 +65,10 @@ impl Runs {
         let mut recovered = Recovered::default();
         let mut after = None;
         loop {
-            let open = self.0.store.open_runs(after, PAGE).await?;
+            let open = patiently(|| self.0.store.open_runs(after, PAGE)).await?;
             let Some(last) = open.last() else { return Ok(recovered) };
             after = Some(last.id);
-            for settled in join_all(open.into_iter().map(|run| self.settle(run))).await {
+            for settled in join_all(open.iter().map(|run| patiently(|| self.settle(run.clone())))).await {
                 match settled? {
                     Settled::TakenUp(job) => recovered.taken_up.0.push(*job),
                     Settled::Ended => recovered.ended += 1,
@@ -169,6 +173,25 @@ impl Runs {
                 log_stuck(&error, id);
                 Ok(false)
             }
+        }
+    }
+}
+
+/// Does something again while the database does not answer, for a while.
+async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+    mut work: impl FnMut() -> F,
+) -> Result<T, StoreError> {
+    let began = Instant::now();
+    loop {
+        match work().await {
+            Err(error) if error.is_transient() && began.elapsed() < PATIENCE => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what was left running could not be settled yet"
+                );
+                sleep(PAUSE).await;
+            }
+            done => return done,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
-use parlor_db::{Db, on_both};
+use parlor_db::{DatabaseUrl, Db, on_both};
 use parlor_tasks::{
     store::{StoreError, TaskStore},
     task::{Change, Description, Edit, Filter, NewTask, Priority, Selector, Status, Title},
@@ -181,10 +181,15 @@ on_both! { all_migrations();
 
     async fn sixteen_writers_at_once_never_meet_a_locked_database(place: Place) {
         let ada = Ada::at(&place);
+        // A thousand writes each where a lock could be met; Postgres has none to meet, and a sync for each write.
+        let rounds = match place.url {
+            DatabaseUrl::Sqlite(_) => 500,
+            DatabaseUrl::Postgres(_) => 20,
+        };
         let writers = (0..16).map(|n| {
             let writer = Ada { id: user(&format!("user{n}")), ..ada.clone() };
             async move {
-                for round in 1..=20 {
+                for round in 1..=rounds {
                     assert_eq!(writer.does(new("x")).await.number, round);
                     writer.does(complete(Selector::Number(round))).await;
                 }

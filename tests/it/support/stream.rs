@@ -108,9 +108,11 @@ fn parse(frame: &str) -> Option<Event> {
 
 /// Finds the events in bytes as a socket gave them, between whatever else stands there.
 pub fn events_of(raw: &str) -> Vec<Event> {
-    let frames = raw
-        .split("\n\n")
-        .filter_map(|frame| frame.split_once("\nid: ").map(|(_, rest)| format!("id: {rest}")));
+    let begins = |line: &&str| line.starts_with("id: ");
+    let frames = raw.split("\n\n").map(|frame| {
+        let lines: Vec<&str> = frame.lines().skip_while(|line| !begins(line)).collect();
+        lines.join("\n")
+    });
     frames.filter_map(|frame| parse(&frame)).collect()
 }
 

@@ -4,7 +4,10 @@
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{Stream, stream};
+use futures_util::{
+    Stream, StreamExt,
+    stream::{self, BoxStream},
+};
 use reqwest::Response;
 use tokio::time::{Instant, timeout_at};
 
@@ -20,7 +23,7 @@ const AFTERTHOUGHT_LIMIT: Duration = Duration::from_secs(5);
 /// A body that is being read. Only what one read from the socket brought waits in `ready`: a reader that does
 /// not ask stops the provider, and memory stays bounded.
 pub(super) struct Body {
-    source: Option<(Response, Decoder)>,
+    source: Option<(BoxStream<'static, reqwest::Result<Bytes>>, Decoder)>,
     tab: Tab,
     ready: VecDeque<Result<ModelEvent, ModelError>>,
     first_event: Instant,
@@ -29,7 +32,8 @@ pub(super) struct Body {
 
 impl Body {
     /// Begins to read. The first event must come before `first_event`, later bytes within `idle_timeout` of
-    /// being asked for.
+    /// being asked for. The head of the response is let go: it would hold the buffer that it was read into, 8 KB, for
+    /// as long as the reply takes.
     pub(super) fn new(
         response: Response,
         decoder: Decoder,
@@ -37,7 +41,7 @@ impl Body {
         first_event: Instant,
         idle_timeout: Duration,
     ) -> Self {
-        let source = Some((response, decoder));
+        let source = Some((response.bytes_stream().boxed(), decoder));
         Self { source, tab, ready: VecDeque::new(), first_event, idle_timeout }
     }
 
@@ -51,12 +55,12 @@ impl Body {
                     }
                     return Some((event, body));
                 }
-                let (response, decoder) = body.source.as_mut()?;
+                let (bytes, decoder) = body.source.as_mut()?;
                 let deadline = deadline(decoder, body.first_event, body.idle_timeout);
-                match timeout_at(deadline, response.chunk()).await {
-                    Ok(Ok(Some(bytes))) => body.read(&bytes),
-                    Ok(Ok(None)) => body.end(None),
-                    Ok(Err(error)) => body.end(Some(failure::of_transport(error))),
+                match timeout_at(deadline, bytes.next()).await {
+                    Ok(Some(Ok(bytes))) => body.read(&bytes),
+                    Ok(None) => body.end(None),
+                    Ok(Some(Err(error))) => body.end(Some(failure::of_transport(error))),
                     Err(_) => body.end(Some(silence())),
                 }
             }

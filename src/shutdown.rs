@@ -23,6 +23,14 @@ impl Shutdown {
         self.tasks.spawn(task)
     }
 
+    /// Runs what blocks for a moment on a thread of its own that shutdown waits for.
+    pub fn spawn_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.tasks.spawn_blocking(work)
+    }
+
     /// Spawns a task that belongs to a run: it gets the grace before it is interrupted.
     pub fn spawn_run<T: Send + 'static>(
         &self,

@@ -4,6 +4,7 @@
 
 mod check;
 mod models;
+mod tide;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -77,6 +78,7 @@ impl Service {
             server.settled().await;
         }
         runs.go_on(recovered.taken_up);
+        shutdown.spawn(tide::give_back(shutdown.clone()));
         let auth = Auth::start(&config.auth.mode, clock.clone()).await?;
         shutdown.spawn(keep_keys_fresh(auth.clone(), shutdown.clone()));
         let app = app(config, auth, clock, runs, &store, &tools, &shutdown);

@@ -30,7 +30,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
 ];
 
 /// Where foreign crates, and parts of the standard library, may be named: by the beginnings of files' paths.
-const FOREIGN: [(&str, &[&str]); 13] = [
+const FOREIGN: [(&str, &[&str]); 15] = [
     ("axum", &["src/http/"]),
     ("tower_http", &["src/http/"]),
     ("sqlx", &["db/src/", "src/store/", "mcp_server/src/store/"]),
@@ -42,6 +42,8 @@ const FOREIGN: [(&str, &[&str]); 13] = [
     ("parlor_db", &["src/store/", "src/config/", "src/app/", "src/cli/", "mcp_server/src/"]),
     ("parlor_tasks", &["src/app/", "src/cli/", "mcp_server/src/main.rs"]),
     ("parlor_failpoints", &["src/runs/", "src/agent/", "src/main.rs", "mcp_server/src/server.rs"]),
+    ("parlor_heap", &["src/app/"]),
+    ("libc", &["heap/src/"]),
     ("std::env", &["src/config/", "src/main.rs", "mcp_server/src/main.rs", "db/src/testing.rs"]),
     ("std::thread", &["db/src/testing.rs"]),
 ];

@@ -18,7 +18,7 @@ impl File {
 /// Reads the source of all packages, without their integration tests and without files that are only tests.
 pub fn workspace() -> Vec<File> {
     let mut files = Vec::new();
-    for folder in ["src", "db/src", "failpoints/src", "mcp_server/src"] {
+    for folder in ["src", "db/src", "failpoints/src", "heap/src", "mcp_server/src"] {
         collect(folder, &mut files);
     }
     assert!(files.len() > 100, "the source was found");

@@ -17,6 +17,7 @@ mod next;
 mod run;
 mod scribe;
 mod text;
+mod timezone;
 mod tool;
 mod user;
 
@@ -38,6 +39,7 @@ pub use next::{Next, next};
 pub use run::{Run, RunStatus, Usage};
 pub use scribe::{Scribe, ScribeError};
 pub use text::{MESSAGE_LIMIT, RESULT_LIMIT, SHOWN_RESULT_LIMIT, cut_at, shortened, without_nul};
+pub use timezone::{Timezone, TimezoneError};
 pub use tool::{Tool, ToolError, ToolHost, ToolOutput, ToolSchema, ToolSchemaError};
 pub use user::{Principal, UserId, UserIdError};
 

@@ -230,7 +230,7 @@ fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
             return Asked::Again(Again { user, conversation: *conversation, after: *after, run, key });
         }
     };
-    let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
+    let context = instructions::context(inner.clock.now(), turn.timezone.as_ref(), &turn.metadata);
     let message = UserMessage { text: text.clone(), context };
     Asked::Turn(Accept { user, conversation: place, message, run, key })
 }

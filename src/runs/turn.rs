@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{ConversationId, ItemId, Principal, ToolChoice};
+use crate::domain::{ConversationId, ItemId, Principal, Timezone, ToolChoice};
 
 /// A turn as a client asks for it, every field checked.
 #[derive(Clone, Debug)]
@@ -20,7 +19,7 @@ pub struct NewTurn {
     /// The model that the client named, if it did.
     pub model: Option<String>,
     /// Where the user is.
-    pub timezone: Option<Tz>,
+    pub timezone: Option<Timezone>,
     /// What else the model should know of the message.
     pub metadata: BTreeMap<String, String>,
     /// Whether the first reply may, must or must not call a tool.

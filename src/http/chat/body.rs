@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono_tz::Tz;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use utoipa::{
@@ -11,7 +10,7 @@ use utoipa::{
 };
 
 use crate::{
-    domain::{ConversationId, Principal, ToolChoice},
+    domain::{ConversationId, Principal, Timezone, ToolChoice},
     http::{fields::Fields, problem::Problem},
     runs::{NewTurn, Prompt},
 };
@@ -49,7 +48,7 @@ pub(super) struct ChatIn {
     tool_choice: ToolChoice,
     /// The user's time zone, by its IANA name.
     #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_+/-]+$", examples("Europe/Paris"))]
-    timezone: Option<Tz>,
+    timezone: Option<Timezone>,
     /// What the client wants to have stored with the message.
     #[schema(schema_with = describe_metadata, required = false)]
     metadata: BTreeMap<String, String>,

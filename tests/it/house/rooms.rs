@@ -30,7 +30,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
 ];
 
 /// Where foreign crates, and parts of the standard library, may be named: by the beginnings of files' paths.
-const FOREIGN: [(&str, &[&str]); 15] = [
+const FOREIGN: [(&str, &[&str]); 16] = [
     ("axum", &["src/http/"]),
     ("tower_http", &["src/http/"]),
     ("sqlx", &["db/src/", "src/store/", "mcp_server/src/store/"]),
@@ -44,6 +44,7 @@ const FOREIGN: [(&str, &[&str]); 15] = [
     ("parlor_failpoints", &["src/runs/", "src/agent/", "src/main.rs", "mcp_server/src/server.rs"]),
     ("parlor_heap", &["src/app/"]),
     ("libc", &["heap/src/"]),
+    ("jiff", &["src/domain/timezone.rs"]),
     ("std::env", &["src/config/", "src/main.rs", "mcp_server/src/main.rs", "db/src/testing.rs"]),
     ("std::thread", &["db/src/testing.rs"]),
 ];

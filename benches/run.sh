@@ -4,6 +4,7 @@
 #
 # usage: run.sh [--rounds N] [--seconds N] [--only FIGURE,...] [--json FILE]
 #        figures: plain, open, tool, paced, start, history, memory, streams; all if none is named
+#        PROFILE=dist run.sh ...: the program as the image has it, for which the goals on memory are; else `release`
 #        run.sh pure: what the pure parts cost, by criterion
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -13,9 +14,10 @@ if [ "${1:-}" = pure ]; then
     exec cargo run --release --locked --target-dir "$target/benches" --example pure -- --bench "${@:2}"
 fi
 
-cargo build --release --locked --manifest-path ../Cargo.toml --target-dir "$target" --bin parlor
+profile="${PROFILE:-release}"
+cargo build --profile "$profile" --locked --manifest-path ../Cargo.toml --target-dir "$target" --bin parlor
 cargo build --release --locked --target-dir "$target/benches"
 
 # A stream is two connections of the service.
 ulimit -n "$(ulimit -Hn)"
-exec "$target/benches/release/parlor-benches" run --service "$target/release/parlor" "$@"
+exec "$target/benches/release/parlor-benches" run --service "$target/$profile/parlor" "$@"

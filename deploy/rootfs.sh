@@ -17,9 +17,11 @@ fail() {
     exit 1
 }
 
-# Builds the program with the C library inside. Only the last step, linking, differs from any other build.
+# Builds the program with the C library inside. Only the last step, linking, differs from any other build. Relocations are
+# packed: 1.5 MB less to map at the start. A C library before 2.36 cannot read them, but none but this one has to.
 program() {
-    cargo rustc --package parlor --bin parlor --profile "$profile" --locked -- -C target-feature=+crt-static
+    cargo rustc --package parlor --bin parlor --profile "$profile" --locked -- \
+        -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs
     local built=${CARGO_TARGET_DIR:-target}/$profile/parlor
     [ "$profile" != dev ] || built=${CARGO_TARGET_DIR:-target}/debug/parlor
     install -D -m 755 "$built" "$system/usr/bin/parlor"

@@ -28,13 +28,13 @@ checkPage({ settings: provider.settings }, "an error is shown in plain words, st
   assert.deepEqual([await page.said(), await error.count()], [["hello", "Good morning."], 0]);
 });
 
-checkPage({ settings: SLOW }, "a reload in mid-answer finds the answer and brings it to its end", async ({ page, service }) => {
+checkPage({ settings: { DEMO_DELTA_MS: "500" } }, "a reload in mid-answer finds the answer and brings it to its end", async ({ page, service }) => {
   await page.open();
   await page.send("add buy milk and call mom");
-  await page.tab.locator(".prose", { hasText: /\w+ \w+ / }).waitFor();
+  await page.tab.locator(".prose", { hasText: /All done! / }).waitFor();
   await page.tab.reload();
   await page.tab.locator("#stop").waitFor();
-  await page.tab.locator(".prose", { hasText: /\w+ \w+ / }).waitFor();
+  await page.tab.locator(".prose", { hasText: /All done! / }).waitFor();
   assert.equal(await page.tab.locator("#stop").isVisible(), true, "it is still being written");
   await page.rest();
   const [{ id }] = await service.rows("/conversations");
@@ -125,7 +125,7 @@ checkPage({}, "a message that nobody took is kept, and Retry sends it", async ({
   await page.tab.getByRole("alert").getByText("The service does not answer.").waitFor();
   await service.start();
   await page.tab.getByRole("region", { name: "Messages" }).getByRole("button", { name: "Retry" }).click();
-  await page.answers("Task created: tea");
+  await page.answers("Added “tea”");
   await page.rest();
   assert.deepEqual(await page.openTasks(), ["tea"]);
 });

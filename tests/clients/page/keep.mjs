@@ -12,7 +12,7 @@ checkPage({}, "a conversation is renamed, found again after a reload, and delete
   await page.tab.getByRole("heading", { name: "Kitchen" }).waitFor();
   await page.tab.reload();
   await page.tab.getByRole("heading", { name: "Kitchen" }).waitFor();
-  await page.answers("Task created: tea");
+  await page.answers("Added “tea”");
   await page.tab.getByRole("button", { name: "Delete “Kitchen”" }).click();
   await page.tab.getByRole("button", { name: "Delete", exact: true }).click();
   await page.tab.getByText("Your conversations will be here.").waitFor();
@@ -25,7 +25,7 @@ checkPage({}, "the way back leads to the conversation before", async ({ page }) 
   await page.tab.getByRole("button", { name: "New conversation" }).click();
   await page.ask("add rice");
   await page.tab.goBack();
-  await page.answers("Task created: tea");
+  await page.answers("Added “tea”");
   assert.equal((await page.said())[0], "add tea");
 });
 

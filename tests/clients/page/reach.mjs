@@ -45,7 +45,7 @@ checkPage({}, "a keyboard is enough, and drawers and dialogs give it back", asyn
   assert.equal(await focused(), "message");
   await tab.keyboard.type("add tea");
   await tab.keyboard.press("Enter");
-  await page.answers("Task created: tea");
+  await page.answers("Added “tea”");
   await page.rest();
   assert.equal(await focused(), "message");
   await tab.setViewportSize(PHONE);

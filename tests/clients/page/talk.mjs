@@ -11,7 +11,7 @@ for (const window of [DESKTOP, PHONE]) {
   checkPage({ window }, `a message is answered, its tool step unfolds, and a second turn goes on, ${at}`, async ({ page }) => {
     await page.open();
     await page.tab.getByRole("button", { name: /^Add buy milk/ }).click();
-    await page.answers("Task created: call mom");
+    await page.answers("All done! Added “buy milk” and “call mom”.");
     await page.rest();
     const steps = page.tab.locator(".steps");
     assert.equal(await steps.locator("li").first().isVisible(), false);
@@ -56,5 +56,5 @@ checkPage({}, "an answer can be copied", async ({ page, context }) => {
   await page.ask("add tea");
   await page.tab.getByRole("button", { name: "Copy answer" }).click();
   await page.tab.getByRole("button", { name: "Copied" }).waitFor();
-  assert.match(await page.tab.evaluate(() => navigator.clipboard.readText()), /^Done! Task created: tea/);
+  assert.match(await page.tab.evaluate(() => navigator.clipboard.readText()), /^Done! Added “tea”\./);
 });

@@ -40,7 +40,7 @@ checkPage({ settings: { DEMO_DELTA_MS: "500" } }, "a reload in mid-answer finds 
   const [{ id }] = await service.rows("/conversations");
   const stored = await service.rows(`/conversations/${id}/messages?roles=user,assistant`);
   assert.deepEqual(await page.said(), stored.map((message) => message.content).filter((content) => content !== ""));
-  assert.deepEqual(await page.tab.locator(".steps summary").allInnerTexts(), ["Used 2 tools"]);
+  assert.deepEqual(await page.tab.locator(".steps summary").allInnerTexts(), ["Add task × 2"]);
 });
 
 checkPage({ settings: provider.settings }, "a notice stays where it was said, over a reload in mid-answer and one behind it", async ({ page }) => {

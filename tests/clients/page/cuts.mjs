@@ -19,7 +19,7 @@ checkPage({ settings: provider.settings }, "an error is shown in plain words, st
   await page.send("hello");
   const error = page.tab.getByRole("alert");
   await error.waitFor();
-  assert.match(await error.innerText(), /^[A-Z][^{}]*\.\s+Retry$/);
+  assert.match(await error.innerText(), /^[A-Z][^{}]*\.\s+Your message is kept\.\s+Retry$/);
   await page.tab.reload();
   await error.waitFor();
   await page.tab.getByRole("region", { name: "Messages" }).getByRole("button", { name: "Retry" }).click();
@@ -123,6 +123,7 @@ checkPage({}, "a message that nobody took is kept, and Retry sends it", async ({
   await service.kill();
   await page.send("add tea");
   await page.tab.getByRole("alert").getByText("The service does not answer.").waitFor();
+  await page.tab.getByRole("alert").getByText("Your message is not sent yet.").waitFor();
   await service.start();
   await page.tab.getByRole("region", { name: "Messages" }).getByRole("button", { name: "Retry" }).click();
   await page.answers("Added “tea”");

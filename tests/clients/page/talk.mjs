@@ -10,21 +10,31 @@ for (const window of [DESKTOP, PHONE]) {
 
   checkPage({ window }, `a message is answered, its tool step unfolds, and a second turn goes on, ${at}`, async ({ page }) => {
     await page.open();
-    await page.tab.getByRole("button", { name: /^Add buy milk/ }).click();
-    await page.answers("All done! Added “buy milk” and “call mom”.");
+    await page.tab.getByRole("button", { name: /^Add milk and bread/ }).click();
+    await page.answers("All done! Added “milk” and “bread”.");
     await page.rest();
     const steps = page.tab.locator(".steps");
     assert.equal(await steps.locator("li").first().isVisible(), false);
     await steps.locator("summary").click();
-    assert.match(await steps.innerText(), /^Add task × 2[^]*Add task[^]*Task created: buy milk[^]*Task created: call mom/);
+    assert.match(await steps.innerText(), /^Add task × 2\s+Add task\s+Task created: milk[^]*Task created: bread/);
     await page.ask("what is on my list");
-    await page.tab.locator(".widget", { hasText: "2. call mom" }).waitFor();
+    await page.tab.locator(".widget", { hasText: "2. bread" }).waitFor();
     await page.rest();
     const said = await page.said();
-    assert.deepEqual([said.length, said[0], said[2]], [3, "Add buy milk and call mom", "what is on my list"], "the list is shown once");
+    assert.deepEqual([said.length, said[0], said[2]], [3, "Add milk and bread", "what is on my list"], "the list is shown once");
     assert.equal(await page.tab.evaluate(() => document.documentElement.scrollWidth <= innerWidth), true, "it fits");
   });
 }
+
+checkPage({}, "a step that failed does not look done, and the answer does not talk of tools", async ({ page }) => {
+  await page.open();
+  await page.ask("add tea and delete 9");
+  await page.tab.locator(".steps summary").click();
+  const steps = await page.tab.locator(".steps li").evaluateAll((nodes) => nodes.map((node) => [node.className, node.querySelector("strong").textContent]));
+  assert.deepEqual(steps, [["", "Add task"], ["failed", "Delete task failed"]]);
+  const [, answer] = await page.said();
+  assert.equal(answer, "Added “tea”.\nSorry, there is no task 9. Ask “what is on my list” to see them all.");
+});
 
 checkPage({ settings: SLOW }, "words are shown as they come, and Stop keeps what was said", async ({ page }) => {
   await page.open();

@@ -156,7 +156,7 @@ function question(item) {
 }
 
 function answer(judge) {
-  const node = el("article", { class: "answer", "aria-label": "Parlor" }, el("div", { class: "prose" }));
+  const node = el("article", { class: "answer", "aria-label": "Parlor" }, el("div", { class: "prose" }), el("p", { class: "cut" }, "This answer was not finished."));
   const thumb = (kind, sign, label) =>
     el("button", { class: "word-button thumb", type: "button", "aria-label": label, title: label, "data-kind": kind,
       onclick: () => node.item.feedback !== kind && judge(node.item, kind) }, icon(sign));
@@ -169,6 +169,7 @@ function drawAnswer(node, item) {
   node.text = item.content.map((part) => part.text).join("");
   node.item = item;
   node.hidden = node.text === "";
+  node.querySelector(".cut").hidden = item.isCut !== true;
   for (const thumb of node.querySelectorAll(".thumb")) {
     thumb.setAttribute("aria-pressed", String(item.feedback === thumb.dataset.kind));
     // What is not stored yet cannot be judged.

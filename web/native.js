@@ -3,6 +3,8 @@
  * operation for. Ids are made as the service makes them, so both streams show the same items.
  */
 
+import { STOPPED } from "./thread.js";
+
 /** Writes an id as ChatKit has it: a prefix and the UUID without hyphens. */
 export const key = (prefix, uuid) => `${prefix}_${uuid.replaceAll("-", "")}`;
 
@@ -56,7 +58,7 @@ export class Translator {
       case "run.failed":
         return [...this.#close(), { type: "error", message: data.message, allow_retry: data.retryable }];
       case "run.cancelled":
-        return [...this.#close(), { type: "notice", level: "info", message: "This answer was stopped." }];
+        return [...this.#close(), { type: "notice", level: "info", message: STOPPED }];
       case "run.completed":
       case "run.awaiting_approval":
         return this.#close();

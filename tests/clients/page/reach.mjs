@@ -60,3 +60,16 @@ checkPage({}, "a keyboard is enough, and drawers and dialogs give it back", asyn
   await tab.keyboard.press("Escape");
   assert.equal(await focused(), "toggle-tasks");
 });
+
+checkPage({ settings: { DEMO_DELTA_MS: "200" } }, "who stops an answer with the keyboard can type on at once", async ({ page }) => {
+  const { tab } = page;
+  await page.open();
+  await page.send("hello");
+  await page.answers("I am a");
+  await tab.keyboard.press("Tab");
+  await tab.keyboard.press("Enter");
+  await tab.getByText("This answer was stopped.").waitFor();
+  await page.rest();
+  await tab.keyboard.type("add tea");
+  assert.equal(await tab.locator("#message").inputValue(), "add tea");
+});

@@ -49,6 +49,13 @@ checkPage({ settings: SLOW }, "words are shown as they come, and Stop keeps what
   await page.tab.getByText("This answer was stopped.").waitFor();
   const [, stored] = await page.said();
   assert.equal(stored, kept);
+  const cut = page.tab.locator(".cut:visible", { hasText: "This answer was not finished." });
+  assert.equal(await cut.count(), 0, "that it is cut is said once");
+  await page.ask("add tea");
+  await cut.waitFor();
+  await page.tab.reload();
+  await page.answers("Added “tea”");
+  assert.equal(await cut.count(), 1);
 });
 
 checkPage({}, "Enter within a composition is no message, and Shift and Enter is a new line", async ({ page }) => {

@@ -135,7 +135,7 @@ impl Drop for Retired<'_> {
 /// asked again.
 async fn work(inner: &Inner, job: &Job) -> Outcome {
     if let Some(Guess { history, premise }) = inner.guess(job).await {
-        let premise = job.premise.get_or_init(|| premise);
+        job.premise.get_or_init(|| premise);
         let mut taking = take(inner, job, history);
         let (word, done) = tokio::select! {
             biased;
@@ -145,9 +145,7 @@ async fn work(inner: &Inner, job: &Job) -> Outcome {
         match (word, done) {
             (Word::AsGuessed, Some(outcome)) => return outcome,
             (Word::AsGuessed, None) => return taking.await,
-            (Word::Anew, _) => {
-                tracing::debug!(?premise, "another turn came between; the question is asked again")
-            }
+            (Word::Anew, _) => tracing::debug!("another turn came between; the question is asked again"),
             (Word::Refused, _) => return Err(Stop::Fenced),
         }
     }

@@ -25,6 +25,17 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 /// How many frames leave in one piece at most.
 const FRAMES_AT_ONCE: usize = 64;
 
+/// How long a frame is, as a guess, in bytes: a word with its id and its names.
+const FRAME: usize = 128;
+
+/// A part of what is told in the native format.
+enum Part {
+    /// Its first frame.
+    Beginning,
+    /// Something that happened.
+    Heard(Heard),
+}
+
 /// Ends what is heard after a time, whatever has been said by then. The run goes on; its client can follow it again.
 pub(super) fn until(heard: Listening, limit: Option<Duration>) -> Listening {
     match limit {
@@ -35,20 +46,32 @@ pub(super) fn until(heard: Listening, limit: Option<Duration>) -> Listening {
 
 /// Answers with a run in the native format.
 pub(super) fn native(heard: Listening, heartbeat: Duration) -> Response {
-    let frames = heard.map(|(id, event)| {
-        let mut frame = wire::frame(id, &event);
-        if matches!(*event, Event::Ended(_)) {
-            frame.push_str(wire::DONE);
+    let parts = once(Part::Beginning).chain(heard.map(Part::Heard));
+    let pieces = futures_util::StreamExt::ready_chunks(parts, FRAMES_AT_ONCE).map(framed);
+    told("text/event-stream", with_heartbeat(pieces, heartbeat))
+}
+
+fn framed(parts: Vec<Part>) -> Bytes {
+    let mut frames = Vec::with_capacity(parts.len() * FRAME);
+    for part in parts {
+        match part {
+            Part::Beginning => frames.extend_from_slice(wire::RETRY.as_bytes()),
+            Part::Heard((id, event)) => {
+                wire::write_frame(id, &event, &mut frames);
+                if matches!(*event, Event::Ended(_)) {
+                    frames.extend_from_slice(wire::DONE.as_bytes());
+                }
+            }
         }
-        frame
-    });
-    answer("text/event-stream", with_heartbeat(once(wire::RETRY.to_owned()).chain(frames), heartbeat))
+    }
+    Bytes::from(frames)
 }
 
 /// Answers with the text of a run in the simple events of older clients.
 pub(super) fn simple(heard: Listening, heartbeat: Duration) -> Response {
-    let frames = in_words(heard, Wrapping::Events);
-    answer("text/event-stream", with_heartbeat(once(wire::RETRY.to_owned()).chain(frames), heartbeat))
+    let frames = once(wire::RETRY.to_owned()).chain(in_words(heard, Wrapping::Events));
+    let pieces = futures_util::StreamExt::ready_chunks(frames, FRAMES_AT_ONCE).map(joined);
+    told("text/event-stream", with_heartbeat(pieces, heartbeat))
 }
 
 /// Answers with the bare text of a run as it is typed.
@@ -72,8 +95,11 @@ pub(super) fn answer(
     content_type: &'static str,
     frames: impl Stream<Item = String> + Send + 'static,
 ) -> Response {
-    let pieces = futures_util::StreamExt::ready_chunks(frames, FRAMES_AT_ONCE);
-    let body = Body::from_stream(pieces.map(|frames| Ok::<_, std::convert::Infallible>(joined(frames))));
+    told(content_type, futures_util::StreamExt::ready_chunks(frames, FRAMES_AT_ONCE).map(joined))
+}
+
+fn told(content_type: &'static str, pieces: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    let body = Body::from_stream(pieces.map(Ok::<_, std::convert::Infallible>));
     let mut answer = ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response();
     pass_through(&mut answer);
     answer
@@ -96,13 +122,14 @@ pub(super) fn pass_through(answer: &mut Response) {
 /// Puts a comment into every silence of the given length. Dropping the stream drops what it listens to, and nothing
 /// else.
 fn with_heartbeat(
-    frames: impl Stream<Item = String> + Send + 'static,
+    pieces: impl Stream<Item = Bytes> + Send + 'static,
     every: Duration,
-) -> impl Stream<Item = String> + Send + 'static {
+) -> impl Stream<Item = Bytes> + Send + 'static {
     let mut silence = interval_at(Instant::now() + every, every);
     // A client that reads nothing for a while gets one comment after that, not one for each silence it slept through.
     silence.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    frames.timeout_repeating(silence).map(|frame| frame.unwrap_or_else(|_silence| wire::HEARTBEAT.to_owned()))
+    let comment = Bytes::from_static(wire::HEARTBEAT.as_bytes());
+    pieces.timeout_repeating(silence).map(move |piece| piece.unwrap_or_else(|_silence| comment.clone()))
 }
 
 #[cfg(test)]
@@ -127,9 +154,9 @@ mod tests {
     async fn every_silence_is_broken_by_a_comment_and_nothing_is_lost_by_it() {
         let frames = futures_util::stream::unfold(0_u8, |count| async move {
             sleep(Duration::from_secs(40)).await;
-            (count < 2).then(|| (format!("frame {count}"), count + 1))
+            (count < 2).then(|| (Bytes::from(format!("frame {count}")), count + 1))
         });
-        let heard: Vec<String> = with_heartbeat(frames, Duration::from_secs(15)).collect().await;
+        let heard: Vec<Bytes> = with_heartbeat(frames, Duration::from_secs(15)).collect().await;
         let comment = wire::HEARTBEAT;
         assert_eq!(heard, [comment, comment, "frame 0", comment, comment, "frame 1", comment, comment]);
     }

@@ -137,7 +137,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::{EventId, NoticeCode};
+    use crate::domain::{End, EventId, NoticeCode, RunId, RunStatus, Usage};
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_ends_with_its_time_however_silent_it_is() {
@@ -148,6 +148,25 @@ mod tests {
         let began = Instant::now();
         let frames: Vec<Heard> = until(heard(), Some(Duration::from_secs(90))).collect().await;
         assert_eq!((frames.len(), began.elapsed()), (1, Duration::from_secs(90)));
+    }
+
+    #[tokio::test]
+    async fn what_is_there_at_the_same_time_leaves_in_one_piece() {
+        let end = End {
+            run_id: RunId::new(),
+            status: RunStatus::Completed,
+            failure: None,
+            usage: Usage::default(),
+            retry_after: None,
+        };
+        let events = [Event::Notice(NoticeCode::DemoMode.notice()), Event::Ended(end)].map(Arc::new);
+        let heard = tokio_stream::iter((1_i64..).map(EventId::from).zip(events));
+        let body = native(Box::pin(heard), Duration::from_secs(15)).into_body();
+        let pieces: Vec<Bytes> = body.into_data_stream().map(Result::unwrap).collect().await;
+        let [piece] = &pieces[..] else { panic!("{pieces:?}") };
+        let frames = piece.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"event: ")).count();
+        assert_eq!(frames, 2);
+        assert!(piece.starts_with(wire::RETRY.as_bytes()) && piece.ends_with(wire::DONE.as_bytes()));
     }
 
     #[tokio::test(start_paused = true)]

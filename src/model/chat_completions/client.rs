@@ -21,10 +21,7 @@ use http::header;
 use reqwest::Response;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
-use tokio::{
-    sync::mpsc,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     answer::Answer,
@@ -49,6 +46,9 @@ use crate::{
 /// How many connections to the provider are kept for the next question. Each costs some 25 KB, and after a rush there would be
 /// as many as there were questions at once.
 const MOST_IDLE: usize = 64;
+
+/// Where the one response of a request is left for us.
+type Handover = Arc<Mutex<Option<reqwest::Result<Response>>>>;
 
 /// A model of one provider.
 pub(in crate::model) struct Client {
@@ -111,22 +111,23 @@ impl Client {
     /// Sends a request and returns the response once its head is there, whatever its status. What was never sent costs
     /// nothing.
     async fn send(&self, body: &Bytes, deadline: Instant, tab: &mut Tab) -> Result<Response, ModelError> {
-        let (handover, mut response) = mpsc::channel(1); // one place, for the one response of this request
-        let (http, body) = (self.http.clone(), body.clone());
+        let handover = Handover::default();
+        let (http, body, kept) = (self.http.clone(), body.clone(), Arc::clone(&handover));
         let service = tower::service_fn(move |request| {
-            keep_response(http.clone(), request, body.clone(), handover.clone())
+            keep_response(http.clone(), request, body.clone(), Arc::clone(&kept))
         });
         let openai = async_openai::Client::build(self.http.clone(), Arc::clone(&self.endpoint))
             .with_http_service(service);
         let sent = timeout_at(deadline, openai.chat().create_byot::<(), ()>(())).await;
-        match response.try_recv() {
-            Ok(outcome) => outcome.map_err(|error| {
+        let outcome = handover.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match outcome {
+            Some(outcome) => outcome.map_err(|error| {
                 if error.is_connect() || error.is_builder() {
                     tab.close();
                 }
                 failure::of_transport(error)
             }),
-            Err(_) => Err(match sent {
+            None => Err(match sent {
                 Ok(Ok(())) => ModelError::new(ModelErrorKind::Upstream, "no response was kept"),
                 Ok(Err(error)) => {
                     tab.close();
@@ -250,12 +251,12 @@ async fn keep_response(
     http: reqwest::Client,
     request: HttpRequestFactory,
     body: Bytes,
-    handover: mpsc::Sender<reqwest::Result<Response>>,
+    handover: Handover,
 ) -> Result<Response, OpenAIError> {
     let mut request = request.build().await?;
     *request.body_mut() = Some(body.into());
     let outcome = http.execute(request).await;
-    drop(handover.try_send(outcome)); // whoever waited for it may be gone
+    *handover.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
     Ok(http::Response::new("null").into())
 }
 

@@ -1,6 +1,8 @@
 //! Reads server-sent events from bytes that are cut anywhere. The readers at hand panic on a byte order mark,
 //! hide the name of an event and have no limit.
 
+use std::borrow::Cow;
+
 /// The most that one event may hold, in bytes.
 pub(super) const EVENT_LIMIT: usize = 1024 * 1024;
 
@@ -105,7 +107,8 @@ impl Reader {
         if bytes.is_empty() {
             return self.end_event();
         }
-        let line = String::from_utf8_lossy(bytes);
+        // What is text, as nearly all is, is found to be so several bytes at a time.
+        let line = str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
         let (field, value) = line.split_once(':').unwrap_or((&line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {

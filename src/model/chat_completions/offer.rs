@@ -130,8 +130,8 @@ mod tests {
     #[test]
     fn a_list_is_written_once_however_often_it_is_put_together() {
         let (offers, tools) = (Offers::new(Dialect::Full), [tool("a"), tool("b")]);
-        let first = offers.of(&tools).unwrap();
-        assert!(Arc::ptr_eq(&first, &offers.of(&tools.to_vec()).unwrap()));
+        let (first, again) = (offers.of(&tools).unwrap(), tools.clone());
+        assert!(Arc::ptr_eq(&first, &offers.of(&again).unwrap()));
         assert!(offers.of(&[]).unwrap().text().is_none());
         assert!(Arc::ptr_eq(&first, &offers.of(&tools).unwrap()), "a question without tools forgets nothing");
     }

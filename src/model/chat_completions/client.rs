@@ -2,8 +2,7 @@
 //!
 //! Its own way of reading loses the calls of some providers, spawns a task and buffers without a bound. So it is
 //! asked for a plain answer, not a stream, and even that is taken out under its hands: our service keeps the
-//! response and gives back a `null` for it to read. The other way round it is handed nothing to write: our service puts the
-//! body into the request, which spares a long one a copy.
+//! response and gives back a `null` for it to read. It writes a `null` too: our service puts the body into the request.
 
 use std::{
     sync::{
@@ -112,15 +111,14 @@ impl Client {
     /// nothing.
     async fn send(&self, body: &Bytes, deadline: Instant, tab: &mut Tab) -> Result<Response, ModelError> {
         let handover = Handover::default();
-        let (http, body, kept) = (self.http.clone(), body.clone(), Arc::clone(&handover));
+        let (http, body, kept) = (self.http.clone(), body.clone(), handover.clone());
         let service = tower::service_fn(move |request| {
-            keep_response(http.clone(), request, body.clone(), Arc::clone(&kept))
+            keep_response(http.clone(), request, body.clone(), kept.clone())
         });
         let openai = async_openai::Client::build(self.http.clone(), Arc::clone(&self.endpoint))
             .with_http_service(service);
         let sent = timeout_at(deadline, openai.chat().create_byot::<(), ()>(())).await;
-        let outcome = handover.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match outcome {
+        match handover.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(outcome) => outcome.map_err(|error| {
                 if error.is_connect() || error.is_builder() {
                     tab.close();
@@ -229,7 +227,7 @@ impl Model for Client {
         let body =
             request::body(self.provider, &self.model, self.quirks, &offer, &request).map_err(not_sent)?;
         let body = self.extended(body.into())?;
-        let ours = Ours::of(offer, Arc::clone(&self.model), self.price);
+        let ours = Ours::of(offer, self.model.clone(), self.price);
         let (secrets, window) = (Arc::clone(&self.secrets), Arc::clone(&self.window));
         let noted = move |error: ModelError| {
             window.fetch_min(error.context_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
@@ -245,7 +243,7 @@ impl Model for Client {
     }
 }
 
-/// Puts the body into a request that has an empty one, executes it, keeps the outcome for us, and gives async-openai a response
+/// Puts the body into a request, executes that, keeps the outcome for us, and gives async-openai a response
 /// of which it can make nothing.
 async fn keep_response(
     http: reqwest::Client,

@@ -36,7 +36,8 @@ export class Composer {
     this.#send.hidden = isBusy;
     this.#stop.hidden = !isBusy;
     this.#stop.disabled = isStopping;
-    if (hadFocus && !isBusy) this.focus();
+    // What is disabled or hidden cannot keep the focus, and a keyboard would be nowhere.
+    if (hadFocus && (isStopping || !isBusy)) this.focus();
   }
 
   focus() {

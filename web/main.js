@@ -3,7 +3,7 @@
 import { Api, Refused } from "./api.js";
 import { ask } from "./ask.js";
 import { Composer } from "./composer.js";
-import { announce, byId, icon } from "./dom.js";
+import { announce, byId, el, icon } from "./dom.js";
 import { panels, theme } from "./frame.js";
 import { Identity } from "./identity.js";
 import { MessagesView } from "./messages-view.js";
@@ -41,6 +41,7 @@ byId("new-thread").prepend(icon("plus"));
 byId("new-thread").addEventListener("click", () => go(null));
 byId("who").addEventListener("click", changeWho);
 addEventListener("hashchange", () => show(wanted()));
+document.addEventListener("visibilitychange", () => document.hidden || tasks.refresh());
 begin();
 
 async function begin() {
@@ -82,6 +83,8 @@ async function show(id) {
     if (opening !== conversation) return;
     if (error instanceof Refused && error.status < 500) {
       go(null);
+      conversation.thread.note("There is no such conversation. It may be deleted.", "warning");
+      draw();
       announce("There is no such conversation.");
     } else {
       conversation.thread.id = id;
@@ -145,6 +148,7 @@ async function readThreads(isMore = false) {
     threads.show(known, hasMore);
   } catch {
     announce("The conversations could not be read.");
+    if (known.length === 0) threads.sorry(() => readThreads());
   }
 }
 
@@ -162,7 +166,7 @@ async function rename({ id, title }) {
 }
 
 async function remove({ id, title }) {
-  const text = `“${title ?? "New conversation"}” and all that was said in it. Your tasks stay.`;
+  const text = `This deletes “${title ?? "New conversation"}” with all that was said in it. Your tasks stay.`;
   const answer = await ask({ title: "Delete conversation?", text, ok: "Delete", danger: true });
   if (answer === null) return;
   const done = await attempt(() => api.operate("threads.delete", { thread_id: id }), "Deleted.");
@@ -185,8 +189,9 @@ async function attempt(act, said) {
 }
 
 function showWho() {
-  byId("who").replaceChildren(icon("person"), identity.user);
-  byId("who").setAttribute("aria-label", identity.hasToken ? `Signed in as ${identity.user}; use another token` : `User ${identity.user}; change`);
+  const [before, change] = identity.hasToken ? ["Signed in as ", "Change"] : ["User ", "Switch"];
+  const name = el("span", { class: "name" }, el("span", { class: "unseen" }, before), identity.user);
+  byId("who").replaceChildren(icon("person"), name, el("span", { class: "change" }, change));
 }
 
 async function changeWho() {

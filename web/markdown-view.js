@@ -31,6 +31,9 @@ function node(block) {
       return item(block, children);
     case "table":
       return el("div", { class: "table", tabindex: "0", role: "region", "aria-label": "Table" }, el("table", {}, ...children));
+    case "th":
+    case "td":
+      return el(block.tag, { class: block.side }, ...children);
     case "h1":
     case "h2":
       return el("h3", {}, ...children);

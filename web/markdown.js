@@ -115,10 +115,11 @@ function isTable(lines, at) {
 }
 
 function table(lines, at) {
+  const sides = lines[at + 1].split("|").map((cell) => cell.trim()).filter((cell) => cell !== "").map(side);
   const row = (line, tag, width) => {
     const found = cells(line).slice(0, width);
     while (found.length < width) found.push([]);
-    return { tag: "tr", children: found.map((children) => ({ tag, children })) };
+    return { tag: "tr", children: found.map((children, column) => ({ tag, side: sides[column], children })) };
   };
   const head = row(lines[at], "th", cells(lines[at]).length);
   const rows = [];
@@ -126,6 +127,12 @@ function table(lines, at) {
   for (; end < lines.length && lines[end].includes("|"); end += 1) rows.push(row(lines[end], "td", head.children.length));
   const children = [{ tag: "thead", children: [head] }, { tag: "tbody", children: rows }];
   return [{ tag: "table", children }, end];
+}
+
+/** Reads to which side a column keeps, from the cell that divides it from its head; the usual one is null. */
+function side(divider) {
+  if (!divider.endsWith(":")) return null;
+  return divider.startsWith(":") ? "middle" : "end";
 }
 
 /** Tells whether a line ends a paragraph that it stands right below. */

@@ -9,9 +9,9 @@ import { widget } from "./widget-view.js";
 
 /** Prompts for a beginning. The demo understands them too. */
 const EXAMPLES = [
-  ["Add buy milk and call mom", "Two tasks at once"],
-  ["What is on my list?", "Your tasks, by number"],
-  ["Remind me to pay the rent", "One more for later"],
+  ["Add milk and bread", "Two tasks in one sentence"],
+  ["Add rent as high priority", "One that cannot wait"],
+  ["What is on my list?", "Your tasks, to tick off"],
 ];
 
 /** This near to the end, in pixels, the list keeps to it. */
@@ -123,7 +123,8 @@ export class MessagesView {
   #error({ message, again }) {
     const retry = again === null ? null
       : el("button", { class: "quiet", type: "button", onclick: () => this.#on.retry(again) }, icon("retry"), "Retry");
-    return el("div", { class: "error", role: "alert" }, icon("alert"), el("p", {}, message), retry);
+    const kept = again === null ? null : el("small", {}, again === "send" ? "Your message is not sent yet." : "Your message is kept.");
+    return el("div", { class: "error", role: "alert" }, icon("alert"), el("p", {}, message, kept), retry);
   }
 
   #welcome() {
@@ -132,7 +133,7 @@ export class MessagesView {
     return el("div", { class: "welcome" },
       el("img", { src: "web/icon.svg", alt: "", width: "48", height: "48" }),
       el("h2", {}, "What would you like to get done?"),
-      el("p", {}, "Say it in your own words. The list beside this chat keeps up."),
+      el("p", {}, "Say it in a sentence. Your task list keeps up."),
       el("div", { class: "examples" }, ...examples));
   }
 
@@ -155,7 +156,7 @@ function question(item) {
 }
 
 function answer(judge) {
-  const node = el("article", { class: "answer", "aria-label": "Parlor" }, el("div", { class: "prose" }));
+  const node = el("article", { class: "answer", "aria-label": "Parlor" }, el("div", { class: "prose" }), el("p", { class: "cut" }, "This answer was not finished."));
   const thumb = (kind, sign, label) =>
     el("button", { class: "word-button thumb", type: "button", "aria-label": label, title: label, "data-kind": kind,
       onclick: () => node.item.feedback !== kind && judge(node.item, kind) }, icon(sign));
@@ -168,6 +169,7 @@ function drawAnswer(node, item) {
   node.text = item.content.map((part) => part.text).join("");
   node.item = item;
   node.hidden = node.text === "";
+  node.querySelector(".cut").hidden = item.isCut !== true;
   for (const thumb of node.querySelectorAll(".thumb")) {
     thumb.setAttribute("aria-pressed", String(item.feedback === thumb.dataset.kind));
     // What is not stored yet cannot be judged.
@@ -180,20 +182,35 @@ function drawAnswer(node, item) {
 /** Draws a group of steps. It is unfolded while it goes on, and afterwards only if the user wants it. */
 function drawSteps(node, { tasks, summary, expanded, type }) {
   const isLoading = tasks.some((task) => task.status_indicator === "loading");
-  const title = summary?.title ?? (type === "reasoning" ? "Thinking" : "Using tools");
-  const sign = isLoading ? el("span", { class: "spinner" }) : icon("tool");
+  const title = summary?.title ?? (type === "reasoning" ? "Thinking" : "Working");
+  const sign = isLoading ? el("span", { class: "spinner" }) : icon(tasks.some(hasFailed) ? "alert" : "tool");
+  const hadFocus = node.contains(document.activeElement);
   node.open = node.hasAttribute("data-touched") ? node.open : expanded === true;
   const head = el("summary", { onclick: () => node.setAttribute("data-touched", "") }, sign, el("span", {}, title), icon("chevron"));
   node.replaceChildren(head, el("ol", {}, ...tasks.map(step)));
+  if (hadFocus) head.focus();
   return node;
 }
 
-function step({ title, content, status_indicator, type }) {
+function step(task) {
+  const { title, content, status_indicator, type } = task;
   const isLoading = status_indicator === "loading";
-  const sign = isLoading ? el("span", { class: "spinner", role: "img", "aria-label": "running" }) : icon("check");
-  const body = el("div", { class: "step-body" });
-  draw(body, type === "thought" ? content : fenced(content ?? ""));
-  return el("li", {}, sign, el("div", {}, el("strong", {}, title ?? "Thought"), body));
+  const sign = isLoading ? el("span", { class: "spinner", role: "img", "aria-label": "running" }) : icon(hasFailed(task) ? "alert" : "check");
+  const text = fenced(content ?? "");
+  const body = el("div", { class: isJson(text) ? "step-body json" : "step-body" });
+  draw(body, type === "thought" ? content : text);
+  const name = el("strong", {}, title ?? "Thought", hasFailed(task) ? el("span", { class: "unseen" }, " failed") : null);
+  return el("li", { class: hasFailed(task) ? "failed" : null }, sign, el("div", {}, name, body));
+}
+
+/** Tells whether a step did not do what it was to: the service says so by its icon. */
+function hasFailed(task) {
+  return task.icon === "info";
+}
+
+/** Tells whether a fenced text is for programs and not a sentence. */
+function isJson(text) {
+  return /^`+\n\s*[[{]/.test(text);
 }
 
 /** What a tool says is shown as it is, never as markup: the service fences it, a native event does not. */

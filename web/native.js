@@ -3,6 +3,8 @@
  * operation for. Ids are made as the service makes them, so both streams show the same items.
  */
 
+import { STOPPED } from "./thread.js";
+
 /** Writes an id as ChatKit has it: a prefix and the UUID without hyphens. */
 export const key = (prefix, uuid) => `${prefix}_${uuid.replaceAll("-", "")}`;
 
@@ -14,6 +16,9 @@ export function uuid(id) {
 
 /** The notices of what is missing from an answer. */
 const WARNINGS = ["reply_truncated", "max_turns_reached", "tools_unavailable"];
+
+/** The most kinds of steps that the line names to which a group folds. */
+const NAMED = 3;
 
 /** Finds the notices among a run's events, each with the item that it stands behind; null while there is none. */
 export class Notices {
@@ -45,15 +50,15 @@ export class Translator {
       case "message.discarded":
         return [{ type: "thread.item.removed", item_id: key("msg", data.message_id) }];
       case "tool.started":
-        return this.#call(data, "loading", JSON.stringify(data.arguments));
+        return this.#call(data, "loading", "bolt", JSON.stringify(data.arguments));
       case "tool.completed":
-        return [...this.#call(data, "complete", shown(data.result)), { type: "client_effect", name: "tasks_changed", data: {} }];
+        return [...this.#call(data, "complete", data.status === "ok" ? "check-circle" : "info", shown(data.result)), { type: "client_effect", name: "tasks_changed", data: {} }];
       case "notice":
         return [notice(data)];
       case "run.failed":
         return [...this.#close(), { type: "error", message: data.message, allow_retry: data.retryable }];
       case "run.cancelled":
-        return [...this.#close(), { type: "notice", level: "info", message: "This answer was stopped." }];
+        return [...this.#close(), { type: "notice", level: "info", message: STOPPED }];
       case "run.completed":
       case "run.awaiting_approval":
         return this.#close();
@@ -78,7 +83,7 @@ export class Translator {
   }
 
   /** Puts a call among its group: the calls between two texts. */
-  #call({ message_id, call_id, name }, status_indicator, content) {
+  #call({ message_id, call_id, name }, status_indicator, icon, content) {
     this.#writing = null;
     this.#group ??= { id: key("wf", message_id), tasks: [] };
     let place = this.#calls.indexOf(call_id);
@@ -86,14 +91,13 @@ export class Translator {
     const words = name.replace(/[_-]/g, " ");
     const title = words.slice(0, 1).toUpperCase() + words.slice(1);
     this.#group.tasks = [...this.#group.tasks];
-    this.#group.tasks[place] = { type: "custom", title, content, status_indicator };
+    this.#group.tasks[place] = { type: "custom", title, icon, content, status_indicator };
     return [{ type: "thread.item.added", item: this.#workflow(null) }];
   }
 
   #close() {
     if (this.#group === null) return [];
-    const count = this.#group.tasks.length;
-    const item = this.#workflow({ title: count === 1 ? "Used 1 tool" : `Used ${count} tools` });
+    const item = this.#workflow({ title: summary(this.#group.tasks) });
     this.#group = null;
     this.#calls = [];
     return [{ type: "thread.item.done", item }];
@@ -103,6 +107,14 @@ export class Translator {
     const { id, tasks } = this.#group;
     return { id, type: "workflow", workflow: { type: "custom", tasks, summary, expanded: summary === null } };
   }
+}
+
+/** Says what was done, as the service does: `Add task × 2, List tasks`. */
+function summary(tasks) {
+  const counts = new Map();
+  for (const { title } of tasks) counts.set(title, (counts.get(title) ?? 0) + 1);
+  const kinds = [...counts].map(([title, count]) => (count === 1 ? title : `${title} × ${count}`));
+  return [...kinds.slice(0, NAMED), ...(kinds.length > NAMED ? ["…"] : [])].join(", ");
 }
 
 /** A pause before a model is asked again passes by itself; all else that is told stays. */

@@ -1,6 +1,6 @@
 /** The task list beside the chat: read again whenever a turn has changed it, and changed by hand. */
 
-import { announce, el } from "./dom.js";
+import { announce, el, icon } from "./dom.js";
 
 /** More are not shown; the chat can list them. */
 const SHOWN = 100;
@@ -75,17 +75,17 @@ export class TasksView {
   #done(tasks) {
     const remember = (event) => (this.#isDoneOpen = event.currentTarget.open);
     return el("details", { class: "done-tasks", open: this.#isDoneOpen, ontoggle: remember },
-      el("summary", {}, `Done (${tasks.length})`),
+      el("summary", {}, icon("chevron"), `Done (${tasks.length})`),
       el("ul", { class: "task-list" }, ...tasks.map((task) => this.#row(task))));
   }
 
   #row(task) {
     const isDone = task.status === "completed";
     const box = el("input", { type: "checkbox", checked: isDone, "data-number": task.number, onchange: () => this.#check(task) });
-    const badge = task.priority === "medium" ? null
+    const badge = isDone || task.priority === "medium" ? null
       : el("span", { class: `badge ${task.priority === "high" ? "danger" : "secondary"}` }, task.priority);
     const text = el("span", { class: isDone ? "text done" : "text" }, task.title);
-    return el("li", {}, el("label", {}, box, text), badge, el("span", { class: "number" }, `#${task.number}`));
+    return el("li", {}, el("label", {}, box, text), badge, el("span", { class: "number", title: `In the chat: “done ${task.number}”` }, `#${task.number}`));
   }
 
   #sorry() {

@@ -6,6 +6,9 @@
 let made = 0;
 const own = (type, fields) => ({ id: `own_${(made += 1)}`, type, ...fields });
 
+/** What is said behind an answer that the user has stopped. */
+export const STOPPED = "This answer was stopped.";
+
 export class Thread {
   id = null;
   title = null;
@@ -20,6 +23,7 @@ export class Thread {
 
   /** Shows what the user says before the service has it. */
   say(text) {
+    this.#markCut();
     this.#clear("error", "notice");
     this.#put({ id: "sending", type: "user_message", content: [{ type: "input_text", text }], isSending: true });
   }
@@ -114,6 +118,13 @@ export class Thread {
   /** Returns the user's last message that the service has. */
   lastQuestion() {
     return this.items.findLast((item) => item.type === "user_message" && !item.isSending);
+  }
+
+  /** Marks an answer that was cut short, before what says so is dropped: it must not look whole. */
+  #markCut() {
+    const at = this.items.findLastIndex((item) => item.type === "error" || item.message === STOPPED);
+    const before = this.items[at - 1];
+    if (before?.type === "assistant_message") this.#put({ ...before, isCut: true });
   }
 
   #again(allowRetry) {

@@ -27,6 +27,12 @@ export class ThreadsView {
     this.mark(this.#current);
   }
 
+  /** Shows that they could not be read. */
+  sorry(again) {
+    const retry = el("button", { class: "quiet small", type: "button", onclick: again }, "Retry");
+    this.#into.replaceChildren(el("p", { class: "hint" }, "The conversations could not be read."), retry);
+  }
+
   /** Marks the conversation that is shown. */
   mark(id) {
     this.#current = id;

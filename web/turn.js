@@ -5,7 +5,7 @@
 
 import { Refused } from "./api.js";
 import { Notices, Translator, key, uuid } from "./native.js";
-import { Thread } from "./thread.js";
+import { STOPPED, Thread } from "./thread.js";
 
 /** How long to wait before asking again, in milliseconds: each time longer, and in the end every five seconds. */
 const PAUSES = [300, 600, 1200, 2500, 5000];
@@ -193,22 +193,22 @@ export class Conversation extends EventTarget {
       page = await this.#api.operate("items.list", { thread_id: id, order: "asc", after: items.at(-1).id });
       items.push(...page.data);
     }
-    const given = await this.#judgements(id).catch(() => new Map());
-    const data = items.map((item) => (given.has(item.id) ? { ...item, feedback: given.get(item.id) } : item));
+    const marks = await this.#marks(id).catch(() => new Map());
+    const data = items.map((item) => (marks.has(item.id) ? { ...item, ...marks.get(item.id) } : item));
     return Thread.stored({ ...thread, items: { data } });
   }
 
-  /** Reads what the user thinks of the answers of a thread, by their ids. */
-  async #judgements(id) {
-    const given = new Map();
+  /** Reads what a thread does not say of its answers, by their ids: what the user thinks of them, and which were cut short. */
+  async #marks(id) {
+    const marks = new Map();
     let cursor = "";
     do {
       const path = `/conversations/${uuid(id)}/messages?roles=assistant&limit=100${cursor}`;
       const { data, next_cursor } = await (await this.#api.rest("GET", path)).json();
-      for (const { id, feedback } of data) if (feedback) given.set(key("msg", id), feedback);
+      for (const { id, feedback, incomplete } of data) if (feedback || incomplete) marks.set(key("msg", id), { feedback, isCut: incomplete });
       cursor = next_cursor === null ? null : `&cursor=${encodeURIComponent(next_cursor)}`;
     } while (cursor !== null);
-    return given;
+    return marks;
   }
 
   /** Finds the notices of a run that is over. They are not stored: after a while there are none. */
@@ -226,7 +226,7 @@ export class Conversation extends EventTarget {
   #showEnd(run, notices) {
     for (const { behind, message, level } of notices) this.thread.noteBehind(behind, message, level);
     if (run?.status === "failed") this.thread.fail(run.error.message, run.error.retryable ? "answer" : null);
-    if (run?.status === "cancelled") this.thread.note("This answer was stopped.");
+    if (run?.status === "cancelled") this.thread.note(STOPPED);
     this.#changed();
   }
 

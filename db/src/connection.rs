@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sea_query::{PostgresQueryBuilder, SqliteQueryBuilder};
 use sqlx::{
     Connection as _, PgConnection, SqliteConnection,
     postgres::PgConnectOptions,
@@ -10,7 +11,11 @@ use sqlx::{
 
 use crate::{
     DatabaseUrl, DbError, Row, Statement,
-    statement::{postgres_execute, postgres_rows, sqlite_execute, sqlite_rows},
+    sequence::{Built, joined},
+    statement::{
+        postgres_execute, postgres_execute_each, postgres_rows, sqlite_execute, sqlite_execute_each,
+        sqlite_rows,
+    },
 };
 
 /// How long a connection may take to open.
@@ -105,6 +110,22 @@ impl Connection {
         match self {
             Self::Sqlite(on) => sqlite_execute(on, statement).await,
             Self::Postgres(on) => postgres_execute(on, statement).await,
+        }
+    }
+
+    /// Returns a statement in the words of this database.
+    pub(crate) fn built(&self, statement: &impl Statement) -> Built {
+        match self {
+            Self::Sqlite(_) => statement.build_sqlx(SqliteQueryBuilder),
+            Self::Postgres(_) => statement.build_sqlx(PostgresQueryBuilder),
+        }
+    }
+
+    /// Runs statements that bring no rows, in order and up to the first that fails, and returns how many rows each touched.
+    pub(crate) async fn execute_each(&mut self, statements: Vec<Built>) -> Result<Vec<u64>, sqlx::Error> {
+        match self {
+            Self::Sqlite(on) => sqlite_execute_each(on, joined(statements)).await,
+            Self::Postgres(on) => postgres_execute_each(on, statements).await,
         }
     }
 

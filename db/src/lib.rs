@@ -10,6 +10,7 @@ mod error;
 mod inspect;
 mod lock;
 mod migrate;
+mod sequence;
 mod statement;
 #[cfg(feature = "testing")]
 #[expect(clippy::expect_used, clippy::panic, reason = "it only ever runs inside tests")]
@@ -24,6 +25,7 @@ pub use error::DbError;
 pub use inspect::{InspectError, Schema, inspect};
 pub use lock::{FileLock, LockError};
 pub use migrate::{MigrateError, Migrations, is_current, migrate};
+pub use sequence::Sequence;
 pub use statement::{Row, Statement};
 pub use tx::Tx;
 pub use url::{DatabaseUrl, DatabaseUrlError};

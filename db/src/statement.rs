@@ -1,8 +1,13 @@
 //! One statement for both databases: built by sea-query for the dialect at hand, decoded by one `derive(FromRow)`.
 
+use futures_util::TryStreamExt;
 use sea_query::{PostgresQueryBuilder, SqliteQueryBuilder};
 use sea_query_sqlx::SqlxBinder;
-use sqlx::{AssertSqlSafe, Executor, FromRow, postgres::PgRow, sqlite::SqliteRow};
+use sqlx::{
+    AssertSqlSafe, Executor, FromRow, PgConnection, SqliteConnection, postgres::PgRow, sqlite::SqliteRow,
+};
+
+use crate::sequence::Built;
 
 /// A statement that sea-query can build for both databases. Values are always bound, never written into the text.
 pub trait Statement: SqlxBinder + Sync {}
@@ -48,4 +53,27 @@ pub(crate) async fn postgres_execute<'c>(
 ) -> Result<u64, sqlx::Error> {
     let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
     Ok(sqlx::query_with(AssertSqlSafe(sql), values).execute(on).await?.rows_affected())
+}
+
+/// Runs a text of several statements on SQLite, up to the first that fails, and returns how many rows each touched.
+pub(crate) async fn sqlite_execute_each(
+    on: &mut SqliteConnection,
+    (sql, values): Built,
+) -> Result<Vec<u64>, sqlx::Error> {
+    let done = on.fetch_many(sqlx::query_with(AssertSqlSafe(sql), values));
+    let touched = done.try_filter_map(async |step| Ok(step.left().map(|done| done.rows_affected())));
+    touched.try_collect().await
+}
+
+/// Runs statements on Postgres, one after another up to the first that fails, and returns how many rows each touched.
+pub(crate) async fn postgres_execute_each(
+    on: &mut PgConnection,
+    statements: Vec<Built>,
+) -> Result<Vec<u64>, sqlx::Error> {
+    let mut touched = Vec::with_capacity(statements.len());
+    for (sql, values) in statements {
+        let done = sqlx::query_with(AssertSqlSafe(sql), values).execute(&mut *on).await?;
+        touched.push(done.rows_affected());
+    }
+    Ok(touched)
 }

@@ -1,6 +1,6 @@
 //! The transaction that a unit of work writes in.
 
-use crate::{DbError, Row, Statement, connection::Connection, error::Trouble};
+use crate::{DbError, Row, Sequence, Statement, connection::Connection, error::Trouble, sequence::Built};
 
 /// A running transaction. It has no `commit`: the writer commits after the unit has returned, and only if every
 /// statement of the unit went well. After one that did not, the rest is refused.
@@ -31,6 +31,21 @@ impl<'c> Tx<'c> {
     /// Runs a statement and returns the first row that it brings, if any.
     pub async fn find<R: Row>(&mut self, statement: &impl Statement) -> Result<Option<R>, DbError> {
         Ok(self.all(statement).await?.into_iter().next())
+    }
+
+    /// Begins a sequence of statements that go to the database together.
+    pub const fn sequence(&mut self) -> Sequence<'_, 'c> {
+        Sequence::new(self)
+    }
+
+    pub(crate) fn built(&self, statement: &impl Statement) -> Built {
+        self.connection.built(statement)
+    }
+
+    pub(crate) async fn execute_each(&mut self, statements: Vec<Built>) -> Result<Vec<u64>, DbError> {
+        self.refuse_after_trouble()?;
+        let done = self.connection.execute_each(statements).await;
+        self.watch(done)
     }
 
     /// Returns what went wrong, if anything did. A transaction with a failed statement is never committed,

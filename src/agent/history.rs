@@ -2,7 +2,7 @@
 //!
 //! What lies before the place is never shown again, so it is neither read nor kept here.
 
-use crate::domain::{Item, Recorded};
+use crate::domain::Item;
 
 /// The items of a conversation from some place on, oldest first.
 #[derive(Debug)]
@@ -13,10 +13,21 @@ pub struct History {
 }
 
 impl History {
-    /// Takes what was read, oldest first.
-    pub fn new(recorded: Vec<Recorded>) -> Self {
-        let first = recorded.first().map_or(1, |recorded| recorded.position);
-        Self { first, items: recorded.into_iter().map(|recorded| recorded.item).collect() }
+    /// Takes what was read, oldest first; the first of it stands at this position.
+    pub const fn from(first: i64, items: Vec<Item>) -> Self {
+        Self { first, items }
+    }
+
+    /// Takes the first message of a conversation.
+    pub fn beginning(message: Item) -> Self {
+        Self { first: 1, items: vec![message] }
+    }
+
+    /// Adds a message that is about to be stored.
+    #[must_use]
+    pub fn with(mut self, message: Item) -> Self {
+        self.items.push(message);
+        self
     }
 
     /// Returns the items.

@@ -1,8 +1,13 @@
 //! Driving one run from its start to its end, whatever happens in between.
 
-use std::{convert::Infallible, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{MissedTickBehavior, interval, timeout},
@@ -10,20 +15,18 @@ use tokio::{
 
 use super::{
     Inner, Runs,
+    acceptance::{Acceptance, Verdict},
     live::{Live, Shelf},
+    reading::{Ahead, Guess, Premise},
     recorder::Recorder,
 };
 use crate::{
-    agent::{History, Stop, Turn, window},
-    domain::{CallId, Item, ItemId, Model, Principal, Recorded, Reply, RunFailure, ToolChoice},
-    store::{Hold, StoreError},
+    agent::{History, Stop, Turn},
+    domain::{CallId, ItemId, Model, Principal, Reply, RunFailure, ToolChoice},
 };
 
 /// How often the text of a message being written is saved, at most.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
-
-/// How many items of the history are read at once.
-const HISTORY_PAGE: u64 = 50;
 
 /// What an agent's turn came to: a last reply, nothing to do, or a stop.
 pub(super) type Outcome = Result<Option<(ItemId, Reply)>, Stop>;
@@ -39,6 +42,12 @@ pub(super) struct Job {
     pub(super) in_doubt: Vec<CallId>,
     /// The place that it takes among those under way. One that goes on after a restart goes on without, if there is none.
     pub(super) place: Option<OwnedSemaphorePermit>,
+    /// Where it hears whether it is accepted.
+    pub(super) acceptance: Acceptance,
+    /// What its history is guessed from until then; nothing if it is not to be.
+    pub(super) ahead: Option<Ahead>,
+    /// What that guess took for granted, once it was made.
+    pub(super) premise: OnceLock<Premise>,
 }
 
 /// Drives a run and ends it, or sets it aside when the process stops. Whatever way out of here leaves it open, somebody
@@ -51,24 +60,52 @@ pub(super) async fn drive(runs: Runs, mut job: Job) {
     let work = AssertUnwindSafe(live.gathering(work(inner, &job))).catch_unwind();
     let outcome = tokio::select! {
         done = timeout(inner.settings.timeout, work) => match done {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_panic)) => Err(Stop::Failed(RunFailure::Internal)),
-            Err(_elapsed) => Err(Stop::Failed(RunFailure::RunTimeout)),
+            Ok(Ok(outcome)) => Some(outcome),
+            Ok(Err(_panic)) => Some(Err(Stop::Failed(RunFailure::Internal))),
+            Err(_elapsed) => Some(Err(Stop::Failed(RunFailure::RunTimeout))),
         },
-        () = inner.shutdown.interrupted() => {
-            if live.cancel.is_cancelled() {
-                Err(Stop::Cancelled)
-            } else if inner.settings.may_go_on_after(recorder.hold().attempt) {
-                return set_aside(recorder).await;
-            } else {
-                Err(Stop::Failed(RunFailure::Interrupted))
-            }
-        }
+        () = inner.shutdown.interrupted() => None,
         never = keep_saving(recorder) => match never {},
+    };
+    if word(&job).await == Word::Refused {
+        return;
+    }
+    let outcome = match outcome {
+        Some(outcome) => outcome,
+        None if live.cancel.is_cancelled() => Err(Stop::Cancelled),
+        None if inner.settings.may_go_on_after(recorder.hold().attempt) => return set_aside(recorder).await,
+        None => Err(Stop::Failed(RunFailure::Interrupted)),
     };
     // Who hears the end may begin the next run.
     drop(place);
     inner.end(live, recorder, outcome).await;
+}
+
+/// What is heard of the acceptance of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    /// It is accepted, with the history that was guessed.
+    AsGuessed,
+    /// It is accepted, and what was done before that is taken back.
+    Anew,
+    /// It is not. Who refused it has answered already.
+    Refused,
+}
+
+/// Waits for the word whether the run is accepted and, if it is, tells it and what was held back until then.
+async fn word(job: &Job) -> Word {
+    match job.acceptance.verdict().await {
+        Verdict::Accepted(accepted) => {
+            let is_as_guessed = job.premise.get().is_some_and(|premise| premise.holds(&accepted));
+            if !is_as_guessed {
+                job.recorder.start_over();
+            }
+            job.recorder.accepted(&accepted);
+            if is_as_guessed { Word::AsGuessed } else { Word::Anew }
+        }
+        Verdict::Resumed => Word::Anew,
+        Verdict::Refused => Word::Refused,
+    }
 }
 
 /// Leaves a run to the next process, as a crash would, but with all of its text.
@@ -94,48 +131,49 @@ impl Drop for Retired<'_> {
     }
 }
 
+/// Takes the turn. The question to the model need not wait until the message is stored; if another turn came between, it is
+/// asked again.
 async fn work(inner: &Inner, job: &Job) -> Outcome {
-    let recorder = &job.recorder;
-    let history = match load_history(inner, recorder.hold(), inner.agent.reach(job.model.as_ref())).await {
-        Ok(history) => history,
+    if let Some(Guess { history, premise }) = inner.guess(job).await {
+        job.premise.get_or_init(|| premise);
+        let mut taking = take(inner, job, history);
+        let (word, done) = tokio::select! {
+            biased;
+            word = word(job) => (word, None),
+            outcome = &mut taking => (word(job).await, Some(outcome)),
+        };
+        match (word, done) {
+            (Word::AsGuessed, Some(outcome)) => return outcome,
+            (Word::AsGuessed, None) => return taking.await,
+            (Word::Anew, _) => tracing::debug!("another turn came between; the question is asked again"),
+            (Word::Refused, _) => return Err(Stop::Fenced),
+        }
+    }
+    if word(job).await == Word::Refused {
+        return Err(Stop::Fenced);
+    }
+    match inner.history(job).await {
+        Ok(history) => take(inner, job, history).await,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the history could not be read");
-            return Err(Stop::Failed(RunFailure::StorageUnavailable));
+            Err(Stop::Failed(RunFailure::StorageUnavailable))
         }
-    };
+    }
+}
+
+/// Takes the turn with this history. Boxed: it is large, and there may be two, one after the other.
+fn take<'a>(inner: &'a Inner, job: &'a Job, history: History) -> BoxFuture<'a, Outcome> {
     let turn = Turn {
         principal: &job.principal,
         model: job.model.as_ref(),
-        conversation_id: recorder.hold().conversation,
+        conversation_id: job.recorder.hold().conversation,
         history,
         tool_choice: job.tool_choice,
         in_doubt: &job.in_doubt,
         cancel: &job.live.cancel,
-        scribe: recorder,
+        scribe: &job.recorder,
     };
-    inner.agent.take(turn).await
-}
-
-/// Reads the history back to where the context begins, or until there is more than will be sent. A long conversation
-/// costs no more than that.
-async fn load_history(inner: &Inner, hold: &Hold, most: usize) -> Result<History, StoreError> {
-    let mut newest_first: Vec<Recorded> = Vec::new();
-    let (mut tokens, mut has_message) = (0, false);
-    loop {
-        let before = newest_first.last().map(|recorded| recorded.position);
-        let page = inner.store.context(&hold.user, hold.conversation, before, HISTORY_PAGE).await?;
-        let is_last = (page.len() as u64) < HISTORY_PAGE;
-        for recorded in page {
-            tokens += window::tokens(std::slice::from_ref(&recorded.item));
-            has_message |= matches!(recorded.item, Item::User(_));
-            newest_first.push(recorded);
-        }
-        if is_last || (has_message && tokens > most) {
-            tracing::debug!(conversation.id = %hold.conversation, rows = newest_first.len(), "the history was read");
-            newest_first.reverse();
-            return Ok(History::new(newest_first));
-        }
-    }
+    Box::pin(inner.agent.take(turn))
 }
 
 /// Saves the partial text again and again. A failure is only logged: the next save or the end makes up for it.

@@ -2,12 +2,16 @@
 //!
 //! Everybody who listens, to a live run or to one long over, does so by [`Runs::follow`].
 
+mod acceptance;
 mod drive;
 mod ending;
 mod follow;
+mod foresight;
 mod herald;
 mod live;
 mod log;
+mod memory;
+mod reading;
 mod recorder;
 mod recovery;
 mod resume;
@@ -18,6 +22,7 @@ mod turn;
 use std::{sync::Arc, time::Duration};
 
 pub use follow::{Followed, Heard};
+use foresight::Foresight;
 use live::Shelf;
 pub use recovery::Recovered;
 pub use resume::TakenUp;
@@ -70,6 +75,7 @@ struct Inner {
     clock: Clock,
     shutdown: Shutdown,
     shelf: Shelf,
+    foresight: Foresight,
     /// Places for runs under way.
     places: Arc<Semaphore>,
     settings: RunSettings,
@@ -90,7 +96,19 @@ impl Runs {
         let owner = uuid::Uuid::now_v7().to_string();
         let shelf = Shelf::new(settings.live_log);
         let places = Arc::new(Semaphore::new(settings.most));
-        Self(Arc::new(Inner { agent, models, store, clock, shutdown, shelf, places, settings, owner }))
+        let foresight = Foresight::default();
+        Self(Arc::new(Inner {
+            agent,
+            models,
+            store,
+            clock,
+            shutdown,
+            shelf,
+            foresight,
+            places,
+            settings,
+            owner,
+        }))
     }
 
     /// Returns the models that turns are made with.

@@ -11,14 +11,19 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{live::Live, log::Voice};
+use super::{
+    acceptance::{Acceptance, Verdict},
+    live::Live,
+    log::Voice,
+    memory::{Beginning, State, Told},
+};
 use crate::{
     clock::Clock,
     domain::{
         Event, EventId, ItemId, ModelIdentity, NoticeCode, Reply, Scribe, ScribeError, ToolCall, ToolResult,
         Usage,
     },
-    store::{Hold, Partial, Store, StoreError},
+    store::{Accepted, Hold, Partial, Store, StoreError},
 };
 
 /// Writes down what one attempt of a run does.
@@ -28,42 +33,9 @@ pub(super) struct Recorder {
     hold: Hold,
     live: Arc<Live>,
     model: ModelIdentity,
-    started_at: DateTime<Utc>,
+    from: Beginning,
+    acceptance: Acceptance,
     state: Mutex<State>,
-}
-
-/// Where an attempt begins.
-#[derive(Clone, Copy)]
-pub(super) struct Beginning {
-    /// The id of its first event.
-    pub(super) next: EventId,
-    /// The newest event that is stored.
-    pub(super) last_stored: EventId,
-    /// The message that is written next, as it is stored.
-    pub(super) message: ItemId,
-    /// The message that asked for the open calls, if there are any.
-    pub(super) asked_by: ItemId,
-    /// What earlier attempts cost.
-    pub(super) usage: Usage,
-    /// When the run was accepted.
-    pub(super) started_at: DateTime<Utc>,
-}
-
-/// What the recorder remembers between two steps.
-struct State {
-    next: EventId,
-    last_stored: EventId,
-    message: ItemId,
-    partial: Option<Partial>,
-    saved_bytes: usize,
-    asked_by: ItemId,
-    noticed: Vec<NoticeCode>,
-    context_start: Option<i64>,
-    usage: Usage,
-    tool_calls: u64,
-    first_delta_at: Option<DateTime<Utc>>,
-    answered_by: Option<ModelIdentity>,
-    retry_after: Option<Duration>,
 }
 
 /// What is known of a run when its agent has stopped.
@@ -90,24 +62,42 @@ impl Recorder {
         live: Arc<Live>,
         model: ModelIdentity,
         from: Beginning,
+        acceptance: Acceptance,
     ) -> Self {
-        let Beginning { next, last_stored, message, asked_by, usage, started_at } = from;
-        let state = State {
-            next,
-            last_stored,
-            message,
-            partial: None,
-            saved_bytes: 0,
-            asked_by,
-            noticed: Vec::new(),
-            context_start: None,
-            usage,
-            tool_calls: 0,
-            first_delta_at: None,
-            answered_by: None,
-            retry_after: None,
+        Self { store, clock, hold, live, model, from, acceptance, state: Mutex::new(State::at(from)) }
+    }
+
+    /// Holds back what is told from now on, until the run is accepted. The id of the event that tells so is kept free.
+    pub(super) fn hold_back(&self) {
+        self.with(State::hold_back);
+        if self.model.provider == "demo" {
+            self.notice(NoticeCode::DemoMode);
+        }
+    }
+
+    /// Tells that the run is accepted, and all that was held back.
+    pub(super) fn accepted(&self, accepted: &Accepted) {
+        let ModelIdentity { provider, model } = self.model.clone();
+        let created = Event::RunCreated {
+            run_id: self.hold.run,
+            conversation_id: accepted.conversation,
+            user_message_id: accepted.user_message,
+            provider,
+            model,
+            attempt: self.hold.attempt,
         };
-        Self { store, clock, hold, live, model, started_at, state: Mutex::new(state) }
+        let Some(held) = self.with(|state| state.held.take()) else { return };
+        self.live.push(self.from.next, created);
+        held.into_iter().for_each(|(id, told)| self.tell_now(id, told));
+    }
+
+    /// Takes back what is held back still: the question was about another history than the one that was accepted, or it is
+    /// not known. What it cost stays.
+    pub(super) fn start_over(&self) {
+        let is_held = self.with(|state| state.start_over(self.from));
+        if is_held {
+            self.hold_back();
+        }
     }
 
     pub(super) const fn hold(&self) -> &Hold {
@@ -116,8 +106,37 @@ impl Recorder {
 
     /// Tells an event that is stored already, or never will be.
     pub(super) fn tell(&self, event: Event) {
-        let id = self.with(State::take_id);
-        self.live.push(id, event);
+        if let Some((id, told)) = self.with(|state| state.hold(Told::Event(event))) {
+            self.tell_now(id, told);
+        }
+    }
+
+    fn tell_delta(&self, voice: Voice, message: ItemId, text: &str) {
+        let now = self.with(|state| match state.held {
+            Some(_) => {
+                state.hold(Told::Delta(voice, message, text.to_owned()));
+                None
+            }
+            None => Some(state.take_id()),
+        });
+        if let Some(id) = now {
+            self.live.push_delta(id, voice, message, text);
+        }
+    }
+
+    fn tell_now(&self, id: EventId, told: Told) {
+        match told {
+            Told::Event(event) => self.live.push(id, event),
+            Told::Delta(voice, message, text) => self.live.push_delta(id, voice, message, &text),
+        }
+    }
+
+    /// Goes on once the run is accepted: nothing is stored of one that is not.
+    async fn is_accepted(&self) -> Result<(), StoreError> {
+        match self.acceptance.verdict().await {
+            Verdict::Accepted(_) | Verdict::Resumed => Ok(()),
+            Verdict::Refused => Err(StoreError::Fenced),
+        }
     }
 
     /// Returns what is known so far.
@@ -128,7 +147,7 @@ impl Recorder {
             context_start: state.context_start,
             usage: state.usage,
             tool_calls: state.tool_calls,
-            started_at: self.started_at,
+            started_at: self.from.started_at,
             first_delta_at: state.first_delta_at,
             model: state.answered_by.as_ref().unwrap_or(&self.model).clone(),
             retry_after: state.retry_after,
@@ -138,6 +157,9 @@ impl Recorder {
     /// Saves the text of the message being written, if there is more of it than was saved.
     pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
         let unsaved = self.with(|state| {
+            if state.held.is_some() {
+                return None;
+            }
             let grown = state.partial.as_ref().filter(|partial| partial.text.len() > state.saved_bytes)?;
             Some((grown.clone(), state.last_stored, state.first_delta_at))
         });
@@ -197,14 +219,6 @@ impl Recorder {
     }
 }
 
-impl State {
-    fn take_id(&mut self) -> EventId {
-        let id = self.next;
-        self.next = id.next();
-        id
-    }
-}
-
 #[async_trait]
 impl Scribe for Recorder {
     fn next_message(&self) -> ItemId {
@@ -216,7 +230,7 @@ impl Scribe for Recorder {
             return;
         }
         let now = self.clock.now();
-        let id = self.with(|state| {
+        self.with(|state| {
             state.first_delta_at.get_or_insert(now);
             match &mut state.partial {
                 Some(partial) if partial.message == message => partial.text.push_str(text),
@@ -225,15 +239,13 @@ impl Scribe for Recorder {
                     state.saved_bytes = 0;
                 }
             }
-            state.take_id()
         });
-        self.live.push_delta(id, Voice::Speech, message, text);
+        self.tell_delta(Voice::Speech, message, text);
     }
 
     fn reasoning(&self, message: ItemId, text: &str) {
         if !text.is_empty() {
-            let id = self.with(State::take_id);
-            self.live.push_delta(id, Voice::Thought, message, text);
+            self.tell_delta(Voice::Thought, message, text);
         }
     }
 
@@ -268,14 +280,17 @@ impl Scribe for Recorder {
     }
 
     async fn reply(&self, message: ItemId, reply: &Reply) -> Result<(), ScribeError> {
+        self.is_accepted().await?;
         Ok(self.store_reply(message, reply).await?)
     }
 
     async fn call_started(&self, call: &ToolCall) -> Result<(), ScribeError> {
+        self.is_accepted().await?;
         Ok(self.store_start(call).await?)
     }
 
     async fn call_ended(&self, result: &ToolResult) -> Result<(), ScribeError> {
+        self.is_accepted().await?;
         Ok(self.store_answer(result).await?)
     }
 }

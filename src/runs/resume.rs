@@ -3,7 +3,10 @@
 //! It is done in two steps. First the run is taken over and its log stands ready, so that who asks for it finds it. It
 //! goes on once the tool servers had their chance to start.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -11,9 +14,11 @@ use tracing::Instrument;
 
 use super::{
     Inner, Runs,
+    acceptance::Acceptance,
     drive::{Job, drive},
     live::Live,
-    recorder::{Beginning, Recorder},
+    memory::Beginning,
+    recorder::Recorder,
 };
 use crate::{
     domain::{EventId, Model, ModelIdentity, NoticeCode, Principal, Scribe},
@@ -72,13 +77,27 @@ impl Runs {
             Arc::clone(&live),
             run.model.clone(),
             beginning(&run, &taken),
+            Acceptance::resumed(),
         );
         if let Some(notice) = replaced {
             recorder.replaced(&model.identity(), notice);
         }
         let principal = Principal { user: run.user, expires_at: None };
         let (in_doubt, place) = (taken.in_doubt, Arc::clone(&inner.places).try_acquire_owned().ok());
-        Ok(Some(Job { live, recorder, principal, model, tool_choice: run.tool_choice, in_doubt, place }))
+        let (tool_choice, acceptance) = (run.tool_choice, Acceptance::resumed());
+        let (ahead, premise) = (None, OnceLock::new());
+        Ok(Some(Job {
+            live,
+            recorder,
+            principal,
+            model,
+            tool_choice,
+            in_doubt,
+            place,
+            acceptance,
+            ahead,
+            premise,
+        }))
     }
 }
 

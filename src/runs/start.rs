@@ -1,6 +1,9 @@
 //! Starting a run: durable first, then on its own task. The caller only waits; it cannot leave a run half started.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use parlor_failpoints::failpoint;
@@ -9,15 +12,17 @@ use tracing::Instrument;
 
 use super::{
     Inner, Runs,
+    acceptance::Acceptance,
     drive::{Job, drive},
-    recorder::{Beginning, Recorder},
+    memory::Beginning,
+    reading::Ahead,
+    recorder::Recorder,
     turn::{NewTurn, Prompt},
 };
 use crate::{
     agent::instructions,
     domain::{
-        ConversationId, Event, EventId, ItemId, Model, ModelIdentity, NoSuchModel, NoticeCode, RunId, Scribe,
-        Usage, UserId, UserMessage,
+        ConversationId, EventId, ItemId, Model, ModelIdentity, NoSuchModel, RunId, Usage, UserId, UserMessage,
     },
     store::{Accept, AcceptError, Accepted, Again, Hold, IdempotencyKey, NewRun, Place, Refusal, StoreError},
 };
@@ -97,38 +102,59 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
                 .unwrap_or(Err(refusal));
         }
     };
-    let asked = asked(inner, &turn, model.identity());
-    let ((run, conversation), identity) = (asked.place(), model.identity());
-    let first_message = asked.run().first_message;
+    let identity = model.identity();
+    let asked = asked(inner, &turn, identity.clone());
+    let (run, conversation) = asked.place();
     let live = inner.shelf.open(run, user.clone(), conversation, turn.cancel.clone());
-    failpoint!("before-accept");
-    let accepted = match inner.accept(&user, asked).await {
-        Ok(accepted) => accepted,
-        Err(error) => {
-            inner.shelf.discard(&live);
-            return refused(error);
-        }
-    };
-    failpoint!("after-accept");
     // Everything that the run logs carries these ids, and the request's from the span around.
     let span = tracing::info_span!(
         "run", run.id = %run, conversation.id = %conversation, user.id = user.as_str()
     );
-    let hold = Hold { run, user, conversation, attempt: 1 };
-    let created = created(run, accepted, &identity);
-    let is_demo = identity.provider == "demo";
-    let first = beginning(first_message, inner.clock.now());
-    let recorder =
-        Recorder::new(inner.store.clone(), inner.clock.clone(), hold, Arc::clone(&live), identity, first);
-    recorder.tell(created);
-    if is_demo {
-        recorder.notice(NoticeCode::DemoMode);
-    }
+    let hold = Hold { run, user: user.clone(), conversation, attempt: 1 };
+    let first = beginning(asked.run().first_message, inner.clock.now());
+    let (judge, acceptance) = Acceptance::pending();
+    let recorder = Recorder::new(
+        inner.store.clone(),
+        inner.clock.clone(),
+        hold,
+        Arc::clone(&live),
+        identity,
+        first,
+        acceptance.clone(),
+    );
+    recorder.hold_back();
     let NewTurn { principal, tool_choice, .. } = turn;
-    let (in_doubt, place) = (Vec::new(), Some(place));
-    let job = Job { live, recorder, principal, model, tool_choice, in_doubt, place };
+    let foreseen = inner.foresight.of(&user, asked.key()).await;
+    let ahead = foreseen.as_ref().and_then(|_| asked.ahead());
+    let (in_doubt, place, premise) = (Vec::new(), Some(place), OnceLock::new());
+    let live_run = Arc::clone(&live);
+    let job = Job {
+        live: live_run,
+        recorder,
+        principal,
+        model,
+        tool_choice,
+        in_doubt,
+        place,
+        acceptance,
+        ahead,
+        premise,
+    };
     inner.shutdown.spawn_run(drive(runs.clone(), job).instrument(span));
-    Ok(Started { run, conversation, is_replay: false })
+    failpoint!("before-accept");
+    let accepted = inner.accept(&user, asked).await;
+    inner.foresight.learn(matches!(accepted, Err(AcceptError::Store(_))));
+    match accepted {
+        Ok(accepted) => {
+            failpoint!("after-accept");
+            judge.accept(accepted);
+            Ok(Started { run, conversation, is_replay: false })
+        }
+        Err(error) => {
+            inner.shelf.discard(&live);
+            refused(error)
+        }
+    }
 }
 
 impl Inner {
@@ -192,6 +218,23 @@ impl Asked {
         }
     }
 
+    /// Returns what the history can be guessed from before the turn is accepted. What is taken back by another answer is
+    /// not known until then.
+    fn ahead(&self) -> Option<Ahead> {
+        let Self::Turn(turn) = self else { return None };
+        Some(Ahead {
+            message: turn.message.clone(),
+            message_id: turn.message_id,
+            begins: matches!(turn.conversation, Place::New(_)),
+            key: turn.key.clone(),
+        })
+    }
+
+    fn key(&self) -> Option<&str> {
+        let (Self::Turn(Accept { key, .. }) | Self::Again(Again { key, .. })) = self;
+        key.as_ref().map(|key| key.key.as_str())
+    }
+
     const fn place(&self) -> (RunId, ConversationId) {
         let conversation = match self {
             Self::Turn(turn) => turn.conversation.conversation(),
@@ -232,7 +275,8 @@ fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
     };
     let context = instructions::context(inner.clock.now(), turn.timezone, &turn.metadata);
     let message = UserMessage { text: text.clone(), context };
-    Asked::Turn(Accept { user, conversation: place, message, run, key })
+    let message_id = ItemId::new();
+    Asked::Turn(Accept { user, conversation: place, message, message_id, run, key })
 }
 
 fn idempotency_key(inner: &Inner, turn: &NewTurn) -> Option<IdempotencyKey> {
@@ -250,16 +294,5 @@ fn refused(error: AcceptError) -> Result<Started, StartError> {
             Refusal::KeyReused => Err(StartError::KeyReused),
             Refusal::NoSuchMessage => Err(StartError::NoSuchMessage),
         },
-    }
-}
-
-fn created(run_id: RunId, accepted: Accepted, model: &ModelIdentity) -> Event {
-    Event::RunCreated {
-        run_id,
-        conversation_id: accepted.conversation,
-        user_message_id: accepted.user_message,
-        provider: model.provider.clone(),
-        model: model.model.clone(),
-        attempt: 1,
     }
 }

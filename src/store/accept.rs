@@ -5,7 +5,7 @@ use parlor_db::{DbError, Tx};
 use sea_query::{Expr, ExprTrait, Func, Query};
 
 use super::{
-    NewRun, Store, StoreError, begin,
+    NewRun, Store, StoreError, begin, conversations,
     items::{self, NewItem},
     keys::{self, IdempotencyKey},
     schema::Conversations,
@@ -21,6 +21,8 @@ pub struct Accept {
     pub conversation: Place,
     /// What the user said.
     pub message: UserMessage,
+    /// The id of that message, made by the caller.
+    pub message_id: ItemId,
     /// The run that answers it.
     pub run: NewRun,
     /// The client's key, if it sent one.
@@ -52,6 +54,9 @@ pub struct Accepted {
     pub conversation: ConversationId,
     /// The user's message.
     pub user_message: ItemId,
+    /// Where the message stands, for those who read the conversation before it was accepted. Nothing if that was not found
+    /// out.
+    pub position: Option<i64>,
 }
 
 /// Why a turn was not accepted. Nothing was stored.
@@ -111,7 +116,8 @@ impl Store {
     pub async fn find_accepted(&self, user: &UserId, run: RunId) -> Result<Option<Accepted>, StoreError> {
         let Some(found) = self.find_run(user, run).await? else { return Ok(None) };
         let first = self.items_of_run(user, run).await?.into_iter().next();
-        Ok(first.map(|item| Accepted { conversation: found.conversation_id, user_message: item.id }))
+        let conversation = found.conversation_id;
+        Ok(first.map(|item| Accepted { conversation, user_message: item.id, position: Some(item.position) }))
     }
 }
 
@@ -119,50 +125,53 @@ async fn accept(tx: &mut Tx<'_>, turn: &Accept, now: DateTime<Utc>) -> Result<Ac
     if let Some(key) = &turn.key {
         keys::claim(tx, &turn.user, turn.run.id, key, now).await?;
     }
-    let (conversation, position) = take_place(tx, turn, now).await?;
-    begin::begin(tx, &turn.run, &turn.user, conversation, now).await?;
-    let user_message = ItemId::new();
+    let conversation = turn.conversation.conversation();
+    let title = Title::from_message(&turn.message.text).map(|title| title.as_str().to_owned());
+    let position = match turn.conversation {
+        Place::In(conversation) => take_place(tx, &turn.user, conversation, title.clone(), now).await?,
+        Place::New(_) => 1,
+    };
+    let mut writes = tx.sequence();
+    if matches!(turn.conversation, Place::New(_)) {
+        writes = writes.then(&conversations::insertion(&turn.user, conversation, title, false, 1, now));
+    }
     let item = Item::User(turn.message.clone());
-    let event = EventId::first_of(1);
     let new = NewItem {
         user: &turn.user,
         conversation,
         run: turn.run.id,
-        id: user_message,
-        event,
+        id: turn.message_id,
+        event: EventId::first_of(1),
         item: &item,
         now,
     };
-    items::insert(tx, new, position).await?;
-    Ok(Accepted { conversation, user_message })
+    let message = items::insertion(&new, position)?;
+    let run = begin::insertion(&turn.run, &turn.user, conversation, now)?;
+    let touched = writes.then(&message).then(&run).run().await?;
+    begin::has_begun(tx, conversation, touched.last().copied().unwrap_or_default()).await?;
+    Ok(Accepted { conversation, user_message: turn.message_id, position: Some(position) })
 }
 
-/// Takes the next place in the conversation, or makes a new one. From here on no other turn of the conversation can be
-/// accepted before this transaction ends.
+/// Takes the next place in a conversation of the user. From here on no other turn of it can be accepted before this
+/// transaction ends.
 async fn take_place(
     tx: &mut Tx<'_>,
-    turn: &Accept,
+    user: &UserId,
+    conversation: ConversationId,
+    title: Option<String>,
     now: DateTime<Utc>,
-) -> Result<(ConversationId, i64), AcceptError> {
-    let title = Title::from_message(&turn.message.text).map(|title| title.as_str().to_owned());
-    let conversation = match turn.conversation {
-        Place::In(conversation) => conversation,
-        Place::New(conversation) => {
-            super::conversations::insert(tx, &turn.user, conversation, title, false, 1, now).await?;
-            return Ok((conversation, 1));
-        }
-    };
+) -> Result<i64, AcceptError> {
     let next_place = Query::update()
         .table(Conversations::Table)
         .value(Conversations::LastPosition, Expr::col(Conversations::LastPosition).add(1))
         .value(Conversations::UpdatedAt, now)
         .value(Conversations::Title, Func::coalesce([Expr::col(Conversations::Title), Expr::value(title)]))
         .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
-        .and_where(Expr::col(Conversations::UserId).eq(turn.user.as_str()))
+        .and_where(Expr::col(Conversations::UserId).eq(user.as_str()))
         .returning_col(Conversations::LastPosition)
         .to_owned();
     match tx.find::<(i64,)>(&next_place).await? {
-        Some((position,)) => Ok((conversation, position)),
+        Some((position,)) => Ok(position),
         None => Err(AcceptError::Refused(Refusal::NoSuchConversation)),
     }
 }

@@ -43,7 +43,9 @@ async fn accept(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<Ac
         keys::claim(tx, &again.user, again.run.id, key, now).await?;
     }
     hold(tx, again, now).await?;
-    begin::begin(tx, &again.run, &again.user, again.conversation, now).await?;
+    let insertion = begin::insertion(&again.run, &again.user, again.conversation, now)?;
+    let touched = tx.execute(&insertion).await?;
+    begin::has_begun(tx, again.conversation, touched).await?;
     let Some((message, position)) = message(tx, again).await? else {
         return Err(Refusal::NoSuchMessage.into());
     };
@@ -63,13 +65,15 @@ async fn accept(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<Ac
         .and_where(Expr::col(Items::Id).eq(message))
         .to_owned();
     tx.execute(&moved).await?;
-    Ok(Accepted { conversation: again.conversation, user_message: message.into() })
+    Ok(Accepted { conversation: again.conversation, user_message: message.into(), position: Some(position) })
 }
 
-/// Keeps all other writers of the conversation out until the commit, if it is the user's.
+/// Keeps all other writers of the conversation out until the commit, if it is the user's. It takes a place that stays
+/// empty: who read the conversation before finds that it is not the same any more.
 async fn hold(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<(), AcceptError> {
     let update = Query::update()
         .table(Conversations::Table)
+        .value(Conversations::LastPosition, Expr::col(Conversations::LastPosition).add(1))
         .value(Conversations::UpdatedAt, now)
         .and_where(Expr::col(Conversations::Id).eq(again.conversation.uuid()))
         .and_where(Expr::col(Conversations::UserId).eq(again.user.as_str()))

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use parlor_db::Tx;
-use sea_query::{OnConflict, Query};
+use sea_query::{InsertStatement, OnConflict, Query};
 
 use super::{
     StoreError,
@@ -30,14 +30,14 @@ pub struct NewRun {
     pub owner: String,
 }
 
-/// Inserts the run. That the conversation is busy shows as a conflict with the index of running runs.
-pub(super) async fn begin(
-    tx: &mut Tx<'_>,
+/// Inserts the run, unless another one of the conversation is under way: that shows as a conflict with the index of
+/// running runs, and then no row is touched.
+pub(super) fn insertion(
     run: &NewRun,
     user: &UserId,
     conversation: ConversationId,
     now: DateTime<Utc>,
-) -> Result<(), AcceptError> {
+) -> Result<InsertStatement, StoreError> {
     let columns = [
         Runs::Id,
         Runs::UserId,
@@ -74,7 +74,16 @@ pub(super) async fn begin(
         .values_panic(values)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
         .to_owned();
-    if tx.execute(&insert).await? == 1 {
+    Ok(insert)
+}
+
+/// Goes on only if the run was inserted; else the conversation is busy.
+pub(super) async fn has_begun(
+    tx: &mut Tx<'_>,
+    conversation: ConversationId,
+    touched: u64,
+) -> Result<(), AcceptError> {
+    if touched == 1 {
         return Ok(());
     }
     match super::runs::find_running(tx, conversation).await? {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use parlor_db::Tx;
-use sea_query::{Expr, ExprTrait, Order, Query};
+use sea_query::{Expr, ExprTrait, InsertStatement, Order, Query, SelectStatement, UpdateStatement};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -48,92 +48,84 @@ struct OpenCallRow {
     state: String,
 }
 
-/// Writes down that the model asked for these calls.
-pub(super) async fn intend(
-    tx: &mut Tx<'_>,
+/// Writes down that the model asked for a call, the one at this place in its reply.
+pub(super) fn intention(
     user: &UserId,
     run: RunId,
     message: ItemId,
-    calls: &[ToolCall],
-) -> Result<(), StoreError> {
-    for (ordinal, call) in (0_i32..).zip(calls) {
-        let arguments = to_json("arguments", &call.arguments)?;
-        let hash = hex(&Sha256::digest(arguments.as_bytes()));
-        let insert = Query::insert()
-            .into_table(ToolCalls::Table)
-            .columns([
-                ToolCalls::Id,
-                ToolCalls::UserId,
-                ToolCalls::RunId,
-                ToolCalls::ItemId,
-                ToolCalls::Ordinal,
-                ToolCalls::Server,
-                ToolCalls::Name,
-                ToolCalls::Arguments,
-                ToolCalls::ArgumentsHash,
-                ToolCalls::State,
-            ])
-            .values_panic([
-                call.id.uuid().into(),
-                user.as_str().into(),
-                run.uuid().into(),
-                message.uuid().into(),
-                ordinal.into(),
-                call.server.as_str().into(),
-                call.name.as_str().into(),
-                arguments.into(),
-                hash.into(),
-                CallState::Intended.as_str().into(),
-            ])
-            .to_owned();
-        tx.execute(&insert).await?;
-    }
-    Ok(())
+    ordinal: i32,
+    call: &ToolCall,
+) -> Result<InsertStatement, StoreError> {
+    let arguments = to_json("arguments", &call.arguments)?;
+    let hash = hex(&Sha256::digest(arguments.as_bytes()));
+    let insert = Query::insert()
+        .into_table(ToolCalls::Table)
+        .columns([
+            ToolCalls::Id,
+            ToolCalls::UserId,
+            ToolCalls::RunId,
+            ToolCalls::ItemId,
+            ToolCalls::Ordinal,
+            ToolCalls::Server,
+            ToolCalls::Name,
+            ToolCalls::Arguments,
+            ToolCalls::ArgumentsHash,
+            ToolCalls::State,
+        ])
+        .values_panic([
+            call.id.uuid().into(),
+            user.as_str().into(),
+            run.uuid().into(),
+            message.uuid().into(),
+            ordinal.into(),
+            call.server.as_str().into(),
+            call.name.as_str().into(),
+            arguments.into(),
+            hash.into(),
+            CallState::Intended.as_str().into(),
+        ])
+        .to_owned();
+    Ok(insert)
 }
 
-/// Claims a call for this attempt. A call that was claimed or settled before is not claimed again.
-pub(super) async fn start(
-    tx: &mut Tx<'_>,
-    call: CallId,
-    event: EventId,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let update = Query::update()
+/// Claims a call for this attempt. A call that was claimed or settled before is not touched.
+pub(super) fn claim(call: CallId, event: EventId, now: DateTime<Utc>) -> UpdateStatement {
+    Query::update()
         .table(ToolCalls::Table)
         .value(ToolCalls::State, CallState::Started.as_str())
         .value(ToolCalls::StartedEventId, event.get())
         .value(ToolCalls::StartedAt, now)
         .and_where(Expr::col(ToolCalls::Id).eq(call.uuid()))
         .and_where(Expr::col(ToolCalls::State).eq(CallState::Intended.as_str()))
-        .to_owned();
-    if tx.execute(&update).await? == 1 { Ok(()) } else { Err(StoreError::Fenced) }
+        .to_owned()
 }
 
-/// Writes down that a call has its answer.
-pub(super) async fn settle(
-    tx: &mut Tx<'_>,
-    call: CallId,
-    status: CallStatus,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let update = Query::update()
+/// Writes down that a call has its answer. A call that has one already is not touched.
+pub(super) fn settlement(call: CallId, status: CallStatus, now: DateTime<Utc>) -> UpdateStatement {
+    Query::update()
         .table(ToolCalls::Table)
         .value(ToolCalls::State, CallState::Settled.as_str())
         .value(ToolCalls::Status, status.as_str())
         .value(ToolCalls::EndedAt, now)
         .and_where(Expr::col(ToolCalls::Id).eq(call.uuid()))
         .and_where(Expr::col(ToolCalls::State).ne(CallState::Settled.as_str()))
-        .to_owned();
-    if tx.execute(&update).await? == 1 { Ok(()) } else { Err(StoreError::Fenced) }
+        .to_owned()
+}
+
+/// Selects the calls of a run that have no answer.
+pub(super) fn open_ones(run: RunId) -> SelectStatement {
+    Query::select()
+        .column(ToolCalls::Id)
+        .from(ToolCalls::Table)
+        .and_where(Expr::col(ToolCalls::RunId).eq(run.uuid()))
+        .and_where(Expr::col(ToolCalls::State).ne(CallState::Settled.as_str()))
+        .to_owned()
 }
 
 /// Lists the calls of a run that have no answer, in the order in which they were to run.
 pub(super) async fn open_calls(tx: &mut Tx<'_>, run: RunId) -> Result<Vec<OpenCall>, StoreError> {
-    let select = Query::select()
-        .columns([ToolCalls::Id, ToolCalls::ItemId, ToolCalls::Server, ToolCalls::Name, ToolCalls::State])
-        .from(ToolCalls::Table)
-        .and_where(Expr::col(ToolCalls::RunId).eq(run.uuid()))
-        .and_where(Expr::col(ToolCalls::State).ne(CallState::Settled.as_str()))
+    let select = open_ones(run)
+        .columns([ToolCalls::ItemId, ToolCalls::Server, ToolCalls::Name, ToolCalls::State])
         .order_by(ToolCalls::Id, Order::Asc)
         .to_owned();
     let rows: Vec<OpenCallRow> = tx.all(&select).await?;

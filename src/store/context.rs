@@ -3,65 +3,150 @@
 //! A long conversation costs no more than a short one: what lies before the beginning is not even looked at.
 
 use parlor_db::Tx;
-use sea_query::{Expr, ExprTrait, Func, Order, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, Func, Order, Query, SelectStatement, UpdateStatement};
+
+use uuid::Uuid;
 
 use super::{
-    Store, StoreError,
-    items::{ItemRow, items_in},
-    schema::{Conversations, Items},
+    Store, StoreError, from_json,
+    schema::{Conversations, Items, Runs},
 };
-use crate::domain::{ConversationId, Recorded, UserId};
+use crate::domain::{ConversationId, Item, ItemId, RunId, RunStatus, UserId};
 
 /// The first position of every conversation.
 const FIRST: i64 = 1;
 
+/// The bodies of a page as one text, a line each: JSON text has no line ends of its own. A row for each item would cost
+/// more than reading what is in it.
+const LINES: &str = "string_agg(body, '\n' ORDER BY position)";
+
+/// A part of what a model may be shown of a conversation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ContextPage {
+    /// The position of the first item.
+    pub first: i64,
+    /// The items, oldest first.
+    pub items: Vec<Item>,
+    /// The newest item of the whole conversation.
+    pub newest: Option<ItemId>,
+    /// The last place of the conversation that was taken. It grows with whatever is added or taken back.
+    pub last_position: i64,
+    /// The run of the conversation that is under way.
+    pub active: Option<RunId>,
+}
+
+#[derive(sqlx::FromRow)]
+struct PageRow {
+    first: Option<i64>,
+    lines: Option<String>,
+    newest: Option<Uuid>,
+    last_position: Option<i64>,
+    active: Option<Uuid>,
+}
+
 impl Store {
-    /// Reads the newest items that a model may be shown, newest first: at most `limit`, those before the position
-    /// `before` if one is given, and none from before the place where the context begins.
+    /// Reads the newest items that a model may be shown: at most `limit`, those before the position `before` if one is
+    /// given, and none from before the place where the context begins. A conversation that is not the user's has none.
     pub async fn context(
         &self,
         user: &UserId,
         conversation: ConversationId,
         before: Option<i64>,
         limit: u64,
-    ) -> Result<Vec<Recorded>, StoreError> {
-        let rows: Vec<ItemRow> = self.db.all(&page(user, conversation, before, limit)).await?;
-        rows.into_iter().map(Recorded::try_from).collect()
+    ) -> Result<ContextPage, StoreError> {
+        let Some(row) = self.db.find::<PageRow>(&in_one_row(user, conversation, before, limit)).await? else {
+            return Ok(ContextPage::default());
+        };
+        let lines = row.lines.unwrap_or_default();
+        let items: Result<_, StoreError> = lines.lines().map(item_of).collect();
+        Ok(ContextPage {
+            first: row.first.unwrap_or(FIRST),
+            items: items?,
+            newest: row.newest.map(ItemId::from),
+            last_position: row.last_position.unwrap_or_default(),
+            active: row.active.map(RunId::from),
+        })
     }
 }
 
-fn page(user: &UserId, conversation: ConversationId, before: Option<i64>, limit: u64) -> SelectStatement {
-    let start = Query::select()
-        .expr(Func::coalesce([Expr::col(Conversations::ContextStart), FIRST.into()]))
-        .from(Conversations::Table)
-        .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
+/// Reads an item. The word that says what it is stands first, as we write it; then nothing must be kept while looking for it.
+fn item_of(line: &str) -> Result<Item, StoreError> {
+    if line.starts_with(r#"{"type":"user","#) {
+        from_json("item", line).map(Item::User)
+    } else if line.starts_with(r#"{"type":"assistant","#) {
+        from_json("item", line).map(Item::Assistant)
+    } else if line.starts_with(r#"{"type":"tool","#) {
+        from_json("item", line).map(Item::Tool)
+    } else {
+        from_json("item", line)
+    }
+}
+
+fn in_one_row(
+    user: &UserId,
+    conversation: ConversationId,
+    before: Option<i64>,
+    limit: u64,
+) -> SelectStatement {
+    let newest = Query::select()
+        .column(Items::Id)
+        .from(Items::Table)
+        .and_where(Expr::col(Items::ConversationId).eq(conversation.uuid()))
+        .order_by(Items::Position, Order::Desc)
+        .limit(1)
         .to_owned();
-    let mut select = items_in(user, conversation);
-    select
+    let last_position = of_conversation(conversation).column(Conversations::LastPosition).to_owned();
+    let active = Query::select()
+        .column(Runs::Id)
+        .from(Runs::Table)
+        .and_where(Expr::col(Runs::ConversationId).eq(conversation.uuid()))
+        .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
+        .to_owned();
+    Query::select()
+        .expr_as(Func::min(Expr::col(Items::Position)), "first")
+        .expr_as(Expr::cust(LINES), "lines")
+        .expr_as(Expr::SubQuery(None, Box::new(newest.into())), "newest")
+        .expr_as(Expr::SubQuery(None, Box::new(last_position.into())), "last_position")
+        .expr_as(Expr::SubQuery(None, Box::new(active.into())), "active")
+        .from_subquery(page(user, conversation, before, limit), "page")
+        .to_owned()
+}
+
+fn page(user: &UserId, conversation: ConversationId, before: Option<i64>, limit: u64) -> SelectStatement {
+    let start = of_conversation(conversation)
+        .expr(Func::coalesce([Expr::col(Conversations::ContextStart), FIRST.into()]))
+        .to_owned();
+    let mut select = Query::select()
+        .columns([Items::Position, Items::Body])
+        .from(Items::Table)
+        .and_where(Expr::col(Items::ConversationId).eq(conversation.uuid()))
+        .and_where(Expr::col(Items::UserId).eq(user.as_str()))
         .and_where(Expr::col(Items::Position).gte(Expr::SubQuery(None, Box::new(start.into()))))
         .order_by(Items::Position, Order::Desc)
-        .limit(limit);
+        .limit(limit)
+        .to_owned();
     if let Some(before) = before {
         select.and_where(Expr::col(Items::Position).lt(before));
     }
     select
 }
 
+fn of_conversation(conversation: ConversationId) -> SelectStatement {
+    Query::select()
+        .from(Conversations::Table)
+        .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
+        .to_owned()
+}
+
 /// Has the context of a conversation begin at a position. It never moves back: what was left out stays out.
-pub(super) async fn begin_at(
-    tx: &mut Tx<'_>,
-    conversation: ConversationId,
-    position: i64,
-) -> Result<(), StoreError> {
+pub(super) fn beginning_at(conversation: ConversationId, position: i64) -> UpdateStatement {
     let start = Expr::col(Conversations::ContextStart);
-    let update = Query::update()
+    Query::update()
         .table(Conversations::Table)
         .value(Conversations::ContextStart, position)
         .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
         .and_where(start.clone().is_null().or(start.lt(position)))
-        .to_owned();
-    tx.execute(&update).await?;
-    Ok(())
+        .to_owned()
 }
 
 /// Has the context of a conversation begin at a position at the latest: what followed it was taken back.
@@ -92,8 +177,11 @@ mod tests {
     use super::*;
     use crate::{
         clock::Clock,
-        domain::{EventId, Item, ItemId, Reply, RunId, UserMessage},
-        store::items::{self, NewItem},
+        domain::{EventId, Reply, UserMessage},
+        store::{
+            conversations,
+            items::{self, NewItem},
+        },
     };
 
     const LENGTH: i64 = 10_000;
@@ -116,12 +204,12 @@ mod tests {
         let unit = db.write(move |tx| {
             Box::pin(async move {
                 let (user, run, event) = (ada(), RunId::new(), EventId::first_of(1));
-                super::super::conversations::insert(tx, &user, id, None, false, length, now).await?;
+                tx.execute(&conversations::insertion(&user, id, None, false, length, now)).await?;
                 for position in 1..=length {
                     let item = &item(position);
                     let new =
                         NewItem { user: &user, conversation: id, run, id: ItemId::new(), event, item, now };
-                    items::insert(tx, new, position).await?;
+                    tx.execute(&items::insertion(&new, position)?).await?;
                 }
                 Ok::<_, StoreError>(())
             })
@@ -131,14 +219,17 @@ mod tests {
     }
 
     async fn begin(db: &Db, conversation: ConversationId, position: i64) {
-        let unit = db.write(move |tx| Box::pin(async move { begin_at(tx, conversation, position).await }));
+        let unit = db.write(move |tx| {
+            Box::pin(async move { tx.execute(&beginning_at(conversation, position)).await })
+        });
         unit.await.unwrap();
     }
 
+    /// Returns the positions of a page, newest first.
     async fn positions(db: &Db, conversation: ConversationId, before: Option<i64>) -> Vec<i64> {
         let store = Store::new(db.clone(), Clock::system());
         let page = store.context(&ada(), conversation, before, 4).await.unwrap();
-        page.into_iter().map(|recorded| recorded.position).collect()
+        (page.first..).take(page.items.len()).collect::<Vec<_>>().into_iter().rev().collect()
     }
 
     /// Has the database say how it would run a statement, in its own words.
@@ -208,7 +299,7 @@ mod tests {
             assert_eq!(positions(&db, conversation, None).await, [10, 9], "it never moves back");
             let bob = UserId::parse("bob").unwrap();
             let store = Store::new(db, Clock::system());
-            assert_eq!(store.context(&bob, conversation, None, 4).await.unwrap(), []);
+            assert_eq!(store.context(&bob, conversation, None, 4).await.unwrap().items, []);
         }
     }
 }

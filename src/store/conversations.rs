@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use parlor_db::Tx;
-use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, InsertStatement, Order, Query, SelectStatement};
 use uuid::Uuid;
 
 use super::{
@@ -79,7 +79,8 @@ impl Store {
             .write(move |tx| {
                 Box::pin(async move {
                     let by_user = title.is_some();
-                    insert(tx, &user, id, title, by_user, 0, now).await
+                    tx.execute(&insertion(&user, id, title, by_user, 0, now)).await?;
+                    Ok::<_, StoreError>(())
                 })
             })
             .await?;
@@ -208,16 +209,15 @@ async fn delete(
 }
 
 /// Adds a conversation whose last item has the given position.
-pub(super) async fn insert(
-    tx: &mut Tx<'_>,
+pub(super) fn insertion(
     user: &UserId,
     id: ConversationId,
     title: Option<String>,
     title_by_user: bool,
     last_position: i64,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let insert = Query::insert()
+) -> InsertStatement {
+    Query::insert()
         .into_table(Conversations::Table)
         .columns([
             Conversations::Id,
@@ -237,9 +237,7 @@ pub(super) async fn insert(
             now.into(),
             now.into(),
         ])
-        .to_owned();
-    tx.execute(&insert).await?;
-    Ok(())
+        .to_owned()
 }
 
 fn column(column: Conversations) -> Expr {

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use parlor_db::Tx;
-use sea_query::{Expr, ExprTrait, Query};
+use sea_query::{Expr, ExprTrait, InsertStatement, Query, UpdateStatement};
 use uuid::Uuid;
 
 use super::{
@@ -14,6 +14,7 @@ use super::{
     items::{self, NewItem},
     runs,
     schema::Runs,
+    steps::each_is_one,
     to_json,
 };
 use crate::domain::{
@@ -67,44 +68,71 @@ async fn end(
     ending: &Ending,
     now: DateTime<Utc>,
 ) -> Result<Vec<(EventId, Event)>, StoreError> {
-    items::lock_conversation(tx, ending.conversation, now).await?;
-    let last_stored = fence(tx, ending).await?;
-    let first = ending.next_event.max(last_stored.next());
-    let mut reply = ending.reply.clone();
-    if let Some((id, _)) = &reply
-        && items::exists(tx, *id).await?
-    {
-        reply = None;
+    // Nearly always one item is written: the reply.
+    let taken = i64::from(ending.reply.is_some());
+    let last_place = items::take_places(tx, ending.conversation, taken, now).await?;
+    let found = fence(tx, ending).await?;
+    let open = if found.has_open_calls { calls::open_calls(tx, ending.run).await? } else { Vec::new() };
+    let first = ending.next_event.max(EventId::from(found.last_event_id).next());
+    let told = told(first, ending.reply.clone().filter(|_| !found.is_reply_stored), &open);
+
+    let mut writes = tx.sequence();
+    let places = i64::try_from(told.steps.len()).unwrap_or(i64::MAX);
+    if places != taken {
+        writes = writes.then(&items::locking(ending.conversation, places - taken, now));
     }
-    let open = calls::open_calls(tx, ending.run).await?;
-    let told = told(first, reply, &open);
-    for step in &told.steps {
-        let (user, conversation, run, item) = (&ending.user, ending.conversation, ending.run, &step.item);
-        items::append(tx, NewItem { user, conversation, run, id: step.id, event: step.event, item, now })
-            .await?;
+    for (position, step) in (last_place - taken + 1..).zip(&told.steps) {
+        writes = writes.then(&ending.insertion(step, position, now)?);
     }
     for call in &open {
-        calls::settle(tx, call.id, answer(call).status, now).await?;
+        writes = writes.then(&calls::settlement(call.id, answer(call).status, now));
     }
+    each_is_one(&writes.then(&closing(ending, told.end, now)?).run().await?)?;
     if let Some(start) = ending.context_start {
-        context::begin_at(tx, ending.conversation, start).await?;
+        tx.execute(&context::beginning_at(ending.conversation, start)).await?;
     }
-    close(tx, ending, told.end, now).await?;
     Ok(told.into_events(ending))
 }
 
-/// Goes on only if the run is still running in the attempt that may end it; returns its newest stored event.
-async fn fence(tx: &mut Tx<'_>, ending: &Ending) -> Result<EventId, StoreError> {
+/// What is stored of a run that is still running.
+#[derive(sqlx::FromRow)]
+struct Found {
+    last_event_id: i64,
+    /// Whether the last reply is stored already: its commit was not answered.
+    is_reply_stored: bool,
+    has_open_calls: bool,
+}
+
+/// Goes on only if the run is still running in the attempt that may end it.
+async fn fence(tx: &mut Tx<'_>, ending: &Ending) -> Result<Found, StoreError> {
+    let is_reply_stored = match &ending.reply {
+        Some((id, _)) => Expr::exists(items::with_id(*id)),
+        None => Expr::val(1).eq(0),
+    };
     let select = Query::select()
         .column(Runs::LastEventId)
+        .expr_as(is_reply_stored, "is_reply_stored")
+        .expr_as(Expr::exists(calls::open_ones(ending.run)), "has_open_calls")
         .from(Runs::Table)
         .and_where(Expr::col(Runs::Id).eq(ending.run.uuid()))
         .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
         .and_where(Expr::col(Runs::Attempt).eq(ending.attempt))
         .to_owned();
-    match tx.find::<(i64,)>(&select).await? {
-        Some((last,)) => Ok(last.into()),
-        None => Err(StoreError::Fenced),
+    tx.find(&select).await?.ok_or(StoreError::Fenced)
+}
+
+impl Ending {
+    fn insertion(
+        &self,
+        step: &Step,
+        position: i64,
+        now: DateTime<Utc>,
+    ) -> Result<InsertStatement, StoreError> {
+        let (user, conversation, run, item) = (&self.user, self.conversation, self.run, &step.item);
+        items::insertion(
+            &NewItem { user, conversation, run, id: step.id, event: step.event, item, now },
+            position,
+        )
     }
 }
 
@@ -168,14 +196,8 @@ fn answer(call: &OpenCall) -> ToolResult {
 }
 
 /// Sets the final status of a run that [`fence`] let through.
-async fn close(
-    tx: &mut Tx<'_>,
-    ending: &Ending,
-    last_event: EventId,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let mut update = Query::update();
-    update
+fn closing(ending: &Ending, last_event: EventId, now: DateTime<Utc>) -> Result<UpdateStatement, StoreError> {
+    let update = Query::update()
         .table(Runs::Table)
         .value(Runs::Status, ending.status.as_str())
         .value(Runs::ErrorCode, ending.failure.map(RunFailure::as_str))
@@ -186,7 +208,7 @@ async fn close(
         .value(Runs::PartialText, Option::<String>::None)
         .value(Runs::FirstDeltaAt, runs::first_delta(ending.first_delta_at))
         .value(Runs::EndedAt, now)
-        .and_where(Expr::col(Runs::Id).eq(ending.run.uuid()));
-    tx.execute(&update).await?;
-    Ok(())
+        .and_where(Expr::col(Runs::Id).eq(ending.run.uuid()))
+        .to_owned();
+    Ok(update)
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use parlor_db::Tx;
-use sea_query::{Expr, ExprTrait, Order, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, InsertStatement, Order, Query, SelectStatement, UpdateStatement};
 use uuid::Uuid;
 
 use super::{
@@ -26,7 +26,7 @@ pub struct ItemPage {
 }
 
 #[derive(sqlx::FromRow)]
-pub(super) struct ItemRow {
+struct ItemRow {
     id: Uuid,
     position: i64,
     run_id: Uuid,
@@ -97,7 +97,7 @@ fn items() -> SelectStatement {
 }
 
 /// Selects the items of a conversation of the user.
-pub(super) fn items_in(user: &UserId, conversation: ConversationId) -> SelectStatement {
+fn items_in(user: &UserId, conversation: ConversationId) -> SelectStatement {
     items()
         .and_where(Expr::col(Items::ConversationId).eq(conversation.uuid()))
         .and_where(Expr::col(Items::UserId).eq(user.as_str()))
@@ -134,43 +134,15 @@ impl TryFrom<ItemRow> for Recorded {
     }
 }
 
-/// Adds an item at the end of its conversation.
-pub(super) async fn append(tx: &mut Tx<'_>, new: NewItem<'_>) -> Result<(), StoreError> {
-    let position = take_place(tx, new.conversation, new.now).await?;
-    insert(tx, new, position).await
-}
-
-/// Takes the next place of a conversation, and keeps all other writers of the conversation out until the commit.
-pub(super) async fn take_place(
-    tx: &mut Tx<'_>,
-    conversation: ConversationId,
-    now: DateTime<Utc>,
-) -> Result<i64, StoreError> {
-    lock(tx, conversation, 1, now).await
-}
-
-/// Keeps all other writers of a conversation out until the commit.
-pub(super) async fn lock_conversation(
-    tx: &mut Tx<'_>,
-    conversation: ConversationId,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    lock(tx, conversation, 0, now).await.map(drop)
-}
-
-async fn lock(
+/// Takes the next places of a conversation and returns the last of them, and keeps all other writers of the conversation
+/// out until the commit.
+pub(super) async fn take_places(
     tx: &mut Tx<'_>,
     conversation: ConversationId,
     places: i64,
     now: DateTime<Utc>,
 ) -> Result<i64, StoreError> {
-    let update = Query::update()
-        .table(Conversations::Table)
-        .value(Conversations::LastPosition, Expr::col(Conversations::LastPosition).add(places))
-        .value(Conversations::UpdatedAt, now)
-        .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
-        .returning_col(Conversations::LastPosition)
-        .to_owned();
+    let update = locking(conversation, places, now).returning_col(Conversations::LastPosition).to_owned();
     match tx.find::<(i64,)>(&update).await? {
         Some((position,)) => Ok(position),
         // It was deleted, and the run with it.
@@ -178,18 +150,28 @@ async fn lock(
     }
 }
 
-/// Tells whether an item is stored.
-pub(super) async fn exists(tx: &mut Tx<'_>, id: ItemId) -> Result<bool, StoreError> {
-    let select = Query::select()
+/// Takes so many places of a conversation and keeps all other writers of it out until the commit. If it was deleted, no
+/// row is touched.
+pub(super) fn locking(conversation: ConversationId, places: i64, now: DateTime<Utc>) -> UpdateStatement {
+    Query::update()
+        .table(Conversations::Table)
+        .value(Conversations::LastPosition, Expr::col(Conversations::LastPosition).add(places))
+        .value(Conversations::UpdatedAt, now)
+        .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
+        .to_owned()
+}
+
+/// Selects the item with an id.
+pub(super) fn with_id(id: ItemId) -> SelectStatement {
+    Query::select()
         .column(Items::Position)
         .from(Items::Table)
         .and_where(Expr::col(Items::Id).eq(id.uuid()))
-        .to_owned();
-    Ok(tx.find::<(i64,)>(&select).await?.is_some())
+        .to_owned()
 }
 
 /// Puts an item at a place that is known to be free.
-pub(super) async fn insert(tx: &mut Tx<'_>, new: NewItem<'_>, position: i64) -> Result<(), StoreError> {
+pub(super) fn insertion(new: &NewItem<'_>, position: i64) -> Result<InsertStatement, StoreError> {
     let body = to_json("item", new.item)?;
     let insert = Query::insert()
         .into_table(Items::Table)
@@ -216,6 +198,5 @@ pub(super) async fn insert(tx: &mut Tx<'_>, new: NewItem<'_>, position: i64) -> 
             new.now.into(),
         ])
         .to_owned();
-    tx.execute(&insert).await?;
-    Ok(())
+    Ok(insert)
 }

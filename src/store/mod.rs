@@ -25,6 +25,7 @@ use parlor_db::{Db, DbError, Migrations};
 pub use accept::{Accept, AcceptError, Accepted, Place, Refusal};
 pub use again::Again;
 pub use begin::NewRun;
+pub use context::ContextPage;
 pub use conversations::{ConversationEdit, ConversationPage, Deleted};
 pub use finish::Ending;
 pub use items::ItemPage;

@@ -137,7 +137,7 @@ impl Store {
         self.db
             .write(move |tx| {
                 Box::pin(async move {
-                    items::lock_conversation(tx, run.conversation, now).await?;
+                    items::take_places(tx, run.conversation, 0, now).await?;
                     take_over(tx, &run, &owner).await
                 })
             })

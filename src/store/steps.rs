@@ -5,8 +5,7 @@
 //! message needs no lock: it touches one row.
 
 use chrono::{DateTime, Utc};
-use parlor_db::Tx;
-use sea_query::{Expr, ExprTrait, Query};
+use sea_query::{Expr, ExprTrait, InsertStatement, Query, UpdateStatement};
 
 use super::{
     Partial, Store, StoreError, calls,
@@ -47,11 +46,15 @@ impl Store {
         self.db
             .write(move |tx| {
                 Box::pin(async move {
-                    let position = items::take_place(tx, hold.conversation, now).await?;
-                    fence(tx, &hold, event, Some((usage, next_message))).await?;
-                    calls::intend(tx, &hold.user, hold.run, message, &reply.calls).await?;
+                    let position = items::take_places(tx, hold.conversation, 1, now).await?;
+                    let mut step = tx.sequence().then(&fence(&hold, event, Some((usage, next_message)))?);
+                    for (ordinal, call) in (0_i32..).zip(&reply.calls) {
+                        step = step.then(&calls::intention(&hold.user, hold.run, message, ordinal, call)?);
+                    }
                     let item = Item::Assistant(reply);
-                    items::insert(tx, hold.item(event, message, &item, now), position).await
+                    let touched =
+                        step.then(&hold.insertion(event, message, &item, position, now)?).run().await?;
+                    each_is_one(&touched)
                 })
             })
             .await
@@ -63,9 +66,9 @@ impl Store {
         self.db
             .write(move |tx| {
                 Box::pin(async move {
-                    items::lock_conversation(tx, hold.conversation, now).await?;
-                    fence(tx, &hold, event, None).await?;
-                    calls::start(tx, call, event, now).await
+                    let step = tx.sequence().then(&items::locking(hold.conversation, 0, now));
+                    let step = step.then(&fence(&hold, event, None)?).then(&calls::claim(call, event, now));
+                    each_is_one(&step.run().await?)
                 })
             })
             .await
@@ -82,11 +85,12 @@ impl Store {
         self.db
             .write(move |tx| {
                 Box::pin(async move {
-                    let position = items::take_place(tx, hold.conversation, now).await?;
-                    fence(tx, &hold, event, None).await?;
-                    calls::settle(tx, result.call_id, result.status, now).await?;
+                    let position = items::take_places(tx, hold.conversation, 1, now).await?;
+                    let settlement = calls::settlement(result.call_id, result.status, now);
+                    let step = tx.sequence().then(&fence(&hold, event, None)?).then(&settlement);
                     let item = Item::Tool(result);
-                    items::insert(tx, hold.item(event, ItemId::new(), &item, now), position).await
+                    let insertion = hold.insertion(event, ItemId::new(), &item, position, now)?;
+                    each_is_one(&step.then(&insertion).run().await?)
                 })
             })
             .await
@@ -123,13 +127,13 @@ impl Store {
     }
 }
 
-/// Goes on only if the run is still running in this attempt. A stored step stands over the saved partial text, so that is cleared.
-async fn fence(
-    tx: &mut Tx<'_>,
+/// Notes a step of the run, if it is still running in this attempt; else no row is touched. A stored step stands over the
+/// saved partial text, so that is cleared.
+fn fence(
     hold: &Hold,
     event: EventId,
     replied: Option<(Usage, ItemId)>,
-) -> Result<(), StoreError> {
+) -> Result<UpdateStatement, StoreError> {
     let mut update = Query::update();
     update
         .table(Runs::Table)
@@ -143,11 +147,24 @@ async fn fence(
             .value(Runs::Usage, to_json("usage", &usage)?)
             .value(Runs::PartialMessageId, next_message.uuid());
     }
-    if tx.execute(&update).await? == 1 { Ok(()) } else { Err(StoreError::Fenced) }
+    Ok(update)
+}
+
+/// Goes on only if every statement of a step touched the row that it is for. Else the run is no longer this attempt's.
+pub(super) fn each_is_one(touched: &[u64]) -> Result<(), StoreError> {
+    if touched.iter().all(|count| *count == 1) { Ok(()) } else { Err(StoreError::Fenced) }
 }
 
 impl Hold {
-    fn item<'a>(&'a self, event: EventId, id: ItemId, item: &'a Item, now: DateTime<Utc>) -> NewItem<'a> {
-        NewItem { user: &self.user, conversation: self.conversation, run: self.run, id, event, item, now }
+    fn insertion(
+        &self,
+        event: EventId,
+        id: ItemId,
+        item: &Item,
+        position: i64,
+        now: DateTime<Utc>,
+    ) -> Result<InsertStatement, StoreError> {
+        let (user, conversation, run) = (&self.user, self.conversation, self.run);
+        items::insertion(&NewItem { user, conversation, run, id, event, item, now }, position)
     }
 }

@@ -1,5 +1,7 @@
 //! The demo's words. Pure: what the tools said in, a friendly text out.
 
+use serde_json::Value;
+
 use super::doubt;
 use crate::domain::{MESSAGE_LIMIT, ToolResult, cut_at};
 
@@ -21,24 +23,70 @@ pub(super) fn confirm(results: &[&ToolResult]) -> String {
         return cut_at(&question, MESSAGE_LIMIT).to_owned();
     }
     let are_changes_done = results.iter().all(|result| !result.status.is_error() && !is_list(result));
-    let lines = results.iter().map(|result| line(result));
     let text = match results {
         [] => INTRODUCTION.to_owned(),
-        [_] if are_changes_done => lines.map(|line| format!("Done! {line}")).collect(),
-        [_] => lines.collect(),
-        [_, ..] if are_changes_done => format!("All done!\n{}", joined(lines)),
-        [_, ..] => joined(lines),
+        [_] if are_changes_done => format!("Done! {}", sentences(results).join(" ")),
+        [_, ..] if are_changes_done => format!("All done! {}", sentences(results).join(" ")),
+        [_, ..] => sentences(results).join("\n"),
     };
     cut_at(&text, MESSAGE_LIMIT).to_owned()
 }
 
-fn joined(lines: impl Iterator<Item = String>) -> String {
-    lines.collect::<Vec<_>>().join("\n")
+/// Says what each result did. Neighbours of one kind share a sentence.
+fn sentences(results: &[&ToolResult]) -> Vec<String> {
+    let is_of_a_kind = |one: &&ToolResult, next: &&ToolResult| {
+        deed(one).zip(deed(next)).is_some_and(|((verb, _), (next, _))| verb == next)
+    };
+    results.chunk_by(is_of_a_kind).map(sentence).collect()
 }
 
-fn line(result: &ToolResult) -> String {
+fn sentence(results: &[&ToolResult]) -> String {
+    let deeds: Option<Vec<_>> = results.iter().map(|result| deed(result)).collect();
+    match deeds.as_deref() {
+        Some([(verb, first), rest @ ..]) => {
+            let named: Vec<_> = [first].into_iter().chain(rest.iter().map(|(_, object)| object)).collect();
+            format!("{verb} {}.", enumerated(&named))
+        }
+        Some([]) | None => results.iter().map(|result| told(result)).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+/// Returns a verb and what it was done to; nothing where the tool did not say which task it was, or it did not work.
+fn deed(result: &ToolResult) -> Option<(&'static str, String)> {
+    let task = result.result.get("task").filter(|_| !result.status.is_error())?;
+    let text = |field| task.get(field).and_then(Value::as_str);
+    let number = task.get("number").and_then(Value::as_u64)?;
+    let (title, priority) = (text("title")?, text("priority")?);
+    match (result.name.as_str(), priority) {
+        ("add_task", "medium") => Some(("Added", format!("“{title}”"))),
+        ("add_task", _) => Some(("Added", format!("“{title}” ({priority} priority)"))),
+        ("complete_task", _) => Some(("Completed", format!("“{title}”"))),
+        ("delete_task", _) => Some(("Deleted", format!("“{title}”"))),
+        ("update_task", _) => Some(("Renamed", format!("{number} to “{title}”"))),
+        ("set_priority", _) => Some(("Gave", format!("“{title}” {priority} priority"))),
+        _ => None,
+    }
+}
+
+/// Writes a list as people say it: `a, b and c`.
+fn enumerated(named: &[&String]) -> String {
+    let named: Vec<&str> = named.iter().map(|name| name.as_str()).collect();
+    match named.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => named.concat(),
+    }
+}
+
+/// Says a result in the tool's words, without the advice in them that is for models.
+fn told(result: &ToolResult) -> String {
     let text = result.text.trim();
-    if result.status.is_error() { format!("Sorry, that did not work: {text}") } else { text.to_owned() }
+    if !result.status.is_error() {
+        return text.to_owned();
+    }
+    match text.split_once("; call list_tasks") {
+        Some((fault, _)) => format!("Sorry, {fault}. Ask “what is on my list” to see them all."),
+        None => format!("Sorry, that did not work: {text}"),
+    }
 }
 
 fn is_list(result: &ToolResult) -> bool {
@@ -61,37 +109,68 @@ pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::Value;
+    use serde_json::json;
 
     use crate::domain::{CallId, CallStatus};
 
     use super::*;
 
-    fn told(results: &[(&str, CallStatus, &str)]) -> String {
-        let result = |(name, status, text): &(&str, CallStatus, &str)| ToolResult {
+    fn result(name: &str, status: CallStatus, text: &str, result: Value) -> ToolResult {
+        ToolResult {
             call_id: CallId::new(),
             server: "tasks".into(),
-            name: (*name).to_owned(),
-            status: *status,
-            text: (*text).to_owned(),
-            result: Value::Null,
+            name: name.to_owned(),
+            status,
+            text: text.to_owned(),
+            result,
             truncated: false,
             duration_ms: None,
+        }
+    }
+
+    fn told(results: &[(&str, CallStatus, &str)]) -> String {
+        let results: Vec<_> =
+            results.iter().map(|(name, status, text)| result(name, *status, text, Value::Null)).collect();
+        confirm(&results.iter().collect::<Vec<_>>())
+    }
+
+    /// What is said of changes to tasks: the tool, the title and the priority of each.
+    fn told_of(changes: &[(&str, &str, &str)]) -> String {
+        let change = |(name, title, priority): &(&str, &str, &str)| {
+            let task = json!({"task": {"number": 2, "title": title, "priority": priority}});
+            result(name, CallStatus::Ok, "", task)
         };
-        let results: Vec<_> = results.iter().map(result).collect();
+        let results: Vec<_> = changes.iter().map(change).collect();
         confirm(&results.iter().collect::<Vec<_>>())
     }
 
     #[test]
-    fn changes_are_confirmed_in_the_tools_words() {
+    fn what_was_done_is_said_in_a_sentence() {
+        let table = [
+            (("add_task", "tea", "medium"), "Done! Added “tea”."),
+            (("add_task", "tea", "high"), "Done! Added “tea” (high priority)."),
+            (("complete_task", "tea", "low"), "Done! Completed “tea”."),
+            (("delete_task", "tea", "low"), "Done! Deleted “tea”."),
+            (("update_task", "rice", "low"), "Done! Renamed 2 to “rice”."),
+            (("set_priority", "tea", "low"), "Done! Gave “tea” low priority."),
+        ];
+        for (change, expected) in table {
+            assert_eq!(told_of(&[change]), expected);
+        }
+    }
+
+    #[test]
+    fn several_of_a_kind_share_a_sentence() {
+        let add = |title| ("add_task", title, "medium");
+        assert_eq!(told_of(&[add("a"), add("b"), add("c")]), "All done! Added “a”, “b” and “c”.");
+        let mixed = told_of(&[add("a"), ("complete_task", "b", "medium"), add("c")]);
+        assert_eq!(mixed, "All done! Added “a”. Completed “b”. Added “c”.");
+    }
+
+    #[test]
+    fn a_tool_that_names_no_task_is_quoted() {
         let milk = ("add_task", CallStatus::Ok, "Task created: buy milk (Priority: medium)");
-        let mom = ("add_task", CallStatus::Ok, "Task created: call mom (Priority: medium)");
         assert_eq!(told(&[milk]), "Done! Task created: buy milk (Priority: medium)");
-        insta::assert_snapshot!(told(&[milk, mom]), @r#"
-        All done!
-        Task created: buy milk (Priority: medium)
-        Task created: call mom (Priority: medium)
-        "#);
     }
 
     #[test]
@@ -104,6 +183,9 @@ mod tests {
         let milk = ("add_task", CallStatus::Ok, "Task created: milk");
         let gone = ("delete_task", CallStatus::Error, "No task has number 9.");
         assert_eq!(told(&[gone]), "Sorry, that did not work: No task has number 9.");
+        let advised =
+            ("delete_task", CallStatus::Error, "there is no task 9; call list_tasks to see the numbers");
+        assert_eq!(told(&[advised]), "Sorry, there is no task 9. Ask “what is on my list” to see them all.");
         insta::assert_snapshot!(told(&[milk, gone]), @r#"
         Task created: milk
         Sorry, that did not work: No task has number 9.

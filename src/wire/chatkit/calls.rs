@@ -13,6 +13,9 @@ use crate::domain::{CallId, CallStatus, ConversationId, ItemId, ToolCall, ToolRe
 /// The most of arguments and results that a step shows, in bytes.
 const SHOWN: usize = 600;
 
+/// The most kinds of steps that the line names to which a group folds.
+const NAMED: usize = 3;
+
 /// Calls that belong together.
 #[derive(Clone, Debug)]
 pub(super) struct Calls {
@@ -87,14 +90,31 @@ impl Calls {
 
     /// Shows the group when it is over: its steps, and the list if that is what the last call brought.
     pub(super) fn over(&self, thread: ConversationId) -> Vec<ItemOut> {
-        let title = match self.tasks.len() {
-            1 => "Used 1 tool".to_owned(),
-            count => format!("Used {count} tools"),
-        };
-        let summary = Some(SummaryOut { title, icon: "bolt" });
+        let summary = Some(SummaryOut { title: self.summary(), icon: "bolt" });
         let workflow = WorkflowOut { r#type: "custom", tasks: self.tasks.clone(), summary, expanded: false };
         let steps = ItemOut::new(thread, self.key(), BodyOut::Workflow { workflow });
         [steps].into_iter().chain(self.widget(thread)).collect()
+    }
+
+    /// Says what was done, for the line to which the group folds: `Add task × 2, List tasks`.
+    fn summary(&self) -> String {
+        let mut kinds: Vec<(&str, usize)> = Vec::new();
+        let titles = self.tasks.iter().filter_map(|task| match task {
+            TaskOut::Custom { title, .. } => Some(title),
+            TaskOut::Thought { .. } => None,
+        });
+        for title in titles {
+            match kinds.iter_mut().find(|(kind, _)| kind == title) {
+                Some((_, count)) => *count += 1,
+                None => kinds.push((title, 1)),
+            }
+        }
+        let named = kinds.iter().take(NAMED).map(|(title, count)| match count {
+            1 => (*title).to_owned(),
+            count => format!("{title} × {count}"),
+        });
+        let more = if kinds.len() > NAMED { ", …" } else { "" };
+        named.collect::<Vec<_>>().join(", ") + more
     }
 
     /// Returns what the widget says in words, if there is one.
@@ -156,6 +176,27 @@ mod tests {
     fn what_a_tool_says_stays_in_its_fence() {
         assert_eq!(code("a"), "```\na\n```");
         assert_eq!(code("````\n![x](http://y)"), "`````\n````\n![x](http://y)\n`````");
+    }
+
+    #[test]
+    fn a_group_folds_to_what_was_done() {
+        let call = |name: &str| ToolCall {
+            id: CallId::new(),
+            provider_id: String::new(),
+            server: "tasks".into(),
+            name: name.into(),
+            arguments: serde_json::Map::new(),
+            unparsed: None,
+            provider_meta: None,
+        };
+        let summary = |names: &[&str]| {
+            let mut calls = Calls::new(ItemId::new());
+            names.iter().for_each(|name| _ = calls.begin(&call(name)));
+            calls.summary()
+        };
+        assert_eq!(summary(&["add_task"]), "Add task");
+        assert_eq!(summary(&["add_task", "list_tasks", "add_task"]), "Add task × 2, List tasks");
+        assert_eq!(summary(&["a", "b", "c", "d"]), "A, B, C, …");
     }
 
     #[test]

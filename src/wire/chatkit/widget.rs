@@ -42,15 +42,8 @@ pub fn widget(thread: ConversationId, call: CallId, result: &Value) -> Option<It
 }
 
 fn row(task: &Task) -> Value {
-    let color = match task.priority.as_str() {
-        "high" => "danger",
-        "low" => "secondary",
-        _ => "info",
-    };
-    let mut children = vec![
-        json!({"type": "Text", "value": line(task), "lineThrough": task.is_done()}),
-        json!({"type": "Badge", "label": task.priority, "color": color}),
-    ];
+    let mut children = vec![json!({"type": "Text", "value": line(task), "lineThrough": task.is_done()})];
+    children.extend(badge(task));
     if !task.is_done() {
         let action = json!({
             "type": COMPLETE_TASK, "payload": {"number": task.number},
@@ -64,6 +57,17 @@ fn row(task: &Task) -> Value {
     json!({"type": "ListViewItem", "key": format!("task-{}", task.number), "align": "center", "children": children})
 }
 
+/// Marks what is out of the ordinary and still to be done: a badge at every task would say nothing.
+fn badge(task: &Task) -> Option<Value> {
+    let color = match task.priority.as_str() {
+        _ if task.is_done() => return None,
+        "medium" => return None,
+        "high" => "danger",
+        _ => "secondary",
+    };
+    Some(json!({"type": "Badge", "label": task.priority, "color": color}))
+}
+
 fn line(task: &Task) -> String {
     format!("{}. {}", task.number, task.title)
 }
@@ -71,5 +75,27 @@ fn line(task: &Task) -> String {
 impl Task {
     fn is_done(&self) -> bool {
         self.status == "completed"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_open_task_out_of_the_ordinary_has_a_badge() {
+        let task =
+            |status, priority| json!({"number": 1, "title": "Tea", "status": status, "priority": priority});
+        let tasks = [("pending", "high"), ("pending", "medium"), ("pending", "low"), ("completed", "high")];
+        let result = json!({"tasks": tasks.map(|(status, priority)| task(status, priority))});
+        let item = widget(ConversationId::new(), CallId::new(), &result).unwrap();
+        let shown = serde_json::to_value(item).unwrap();
+        let badge = |row: &Value| {
+            let parts = row["children"].as_array().unwrap().iter();
+            parts.filter(|part| part["type"] == "Badge").map(|part| part["label"].clone()).next_back()
+        };
+        let badges = shown["widget"]["children"].as_array().unwrap().iter().map(badge);
+        let labels: Vec<_> = badges.map(Option::unwrap_or_default).collect();
+        assert_eq!(labels, [json!("high"), Value::Null, json!("low"), Value::Null]);
     }
 }

@@ -1,6 +1,7 @@
 /** A browser on the page. It watches what nobody may see: errors of the console, and requests that leave the service. */
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
@@ -20,6 +21,13 @@ const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-ru
   "--disable-component-update", "--disable-sync"];
 
 let shared;
+
+/** Lets pictures look alike on every machine: the page takes the system's font, and here that is Debian's fonts-inter. */
+export function withPictureFonts() {
+  const found = execFileSync("fc-match", ["Inter"], { encoding: "utf8" });
+  assert.match(found, /Inter/, "pictures want the package fonts-inter");
+  process.env.FONTCONFIG_FILE = join(import.meta.dirname, "fonts.conf");
+}
 
 /** One browser for all checks; each has a profile of its own in it. */
 export function browser() {

@@ -19,7 +19,7 @@ checkPage({ settings: provider.settings }, "an error is shown in plain words, st
   await page.send("hello");
   const error = page.tab.getByRole("alert");
   await error.waitFor();
-  assert.match(await error.innerText(), /^[A-Z][^{}]*\.\s+Retry$/);
+  assert.match(await error.innerText(), /^[A-Z][^{}]*\.\s+Your message is kept\.\s+Retry$/);
   await page.tab.reload();
   await error.waitFor();
   await page.tab.getByRole("region", { name: "Messages" }).getByRole("button", { name: "Retry" }).click();
@@ -28,19 +28,19 @@ checkPage({ settings: provider.settings }, "an error is shown in plain words, st
   assert.deepEqual([await page.said(), await error.count()], [["hello", "Good morning."], 0]);
 });
 
-checkPage({ settings: SLOW }, "a reload in mid-answer finds the answer and brings it to its end", async ({ page, service }) => {
+checkPage({ settings: { DEMO_DELTA_MS: "500" } }, "a reload in mid-answer finds the answer and brings it to its end", async ({ page, service }) => {
   await page.open();
   await page.send("add buy milk and call mom");
-  await page.tab.locator(".prose", { hasText: /\w+ \w+ / }).waitFor();
+  await page.tab.locator(".prose", { hasText: /All done! / }).waitFor();
   await page.tab.reload();
   await page.tab.locator("#stop").waitFor();
-  await page.tab.locator(".prose", { hasText: /\w+ \w+ / }).waitFor();
+  await page.tab.locator(".prose", { hasText: /All done! / }).waitFor();
   assert.equal(await page.tab.locator("#stop").isVisible(), true, "it is still being written");
   await page.rest();
   const [{ id }] = await service.rows("/conversations");
   const stored = await service.rows(`/conversations/${id}/messages?roles=user,assistant`);
   assert.deepEqual(await page.said(), stored.map((message) => message.content).filter((content) => content !== ""));
-  assert.deepEqual(await page.tab.locator(".steps summary").allInnerTexts(), ["Used 2 tools"]);
+  assert.deepEqual(await page.tab.locator(".steps summary").allInnerTexts(), ["Add task × 2"]);
 });
 
 checkPage({ settings: provider.settings }, "a notice stays where it was said, over a reload in mid-answer and one behind it", async ({ page }) => {
@@ -123,9 +123,10 @@ checkPage({}, "a message that nobody took is kept, and Retry sends it", async ({
   await service.kill();
   await page.send("add tea");
   await page.tab.getByRole("alert").getByText("The service does not answer.").waitFor();
+  await page.tab.getByRole("alert").getByText("Your message is not sent yet.").waitFor();
   await service.start();
   await page.tab.getByRole("region", { name: "Messages" }).getByRole("button", { name: "Retry" }).click();
-  await page.answers("Task created: tea");
+  await page.answers("Added “tea”");
   await page.rest();
   assert.deepEqual(await page.openTasks(), ["tea"]);
 });

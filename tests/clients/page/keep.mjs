@@ -12,7 +12,7 @@ checkPage({}, "a conversation is renamed, found again after a reload, and delete
   await page.tab.getByRole("heading", { name: "Kitchen" }).waitFor();
   await page.tab.reload();
   await page.tab.getByRole("heading", { name: "Kitchen" }).waitFor();
-  await page.answers("Task created: tea");
+  await page.answers("Added “tea”");
   await page.tab.getByRole("button", { name: "Delete “Kitchen”" }).click();
   await page.tab.getByRole("button", { name: "Delete", exact: true }).click();
   await page.tab.getByText("Your conversations will be here.").waitFor();
@@ -25,8 +25,26 @@ checkPage({}, "the way back leads to the conversation before", async ({ page }) 
   await page.tab.getByRole("button", { name: "New conversation" }).click();
   await page.ask("add rice");
   await page.tab.goBack();
-  await page.answers("Task created: tea");
+  await page.answers("Added “tea”");
   assert.equal((await page.said())[0], "add tea");
+});
+
+checkPage({}, "an address whose conversation is gone says so, and a new one can begin", async ({ page }) => {
+  page.expect(/status of 404/);
+  await page.open("/?user=ada#thr_019a0000000070008000000000000001");
+  await page.tab.getByText("There is no such conversation. It may be deleted.").waitFor();
+  assert.equal(new URL(page.tab.url()).hash, "");
+  await page.ask("add tea");
+  await page.answers("Added “tea”");
+  assert.equal(await page.tab.locator(".notice").count(), 0);
+});
+
+checkPage({}, "tasks that are added elsewhere are there when one comes back to the page", async ({ page, context }) => {
+  await page.open();
+  await page.tab.getByText("Nothing to do yet.").waitFor();
+  await context.request.post(`${page.origin}/api/ada/tasks`, { data: { title: "tea" } });
+  await page.tab.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await page.tab.getByLabel("tea", { exact: true }).waitFor();
 });
 
 for (const window of [DESKTOP, PHONE]) {
@@ -89,7 +107,7 @@ checkPage({}, "what cannot be kept of an answer's judgement is not shown as if i
 checkPage({}, "another user has conversations and tasks of their own", async ({ page }) => {
   await page.open();
   await page.ask("add tea");
-  await page.tab.getByRole("button", { name: "User ada; change" }).click();
+  await page.tab.getByRole("button", { name: /^User\s+ada\s*Switch$/ }).click();
   await page.tab.getByLabel("User", { exact: true }).fill("grace");
   await page.tab.keyboard.press("Enter");
   await page.tab.getByText("Your conversations will be here.").waitFor();

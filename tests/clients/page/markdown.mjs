@@ -8,9 +8,10 @@ import { blocks } from "./web/markdown.js";
 function short(nodes) {
   const one = (node) => {
     if (typeof node === "string") return node;
+    const side = node.side ? `:${node.side}` : "";
     const mark = node.href === undefined ? "" : `<${node.href}>`;
     const box = node.box === undefined || node.box === null ? "" : node.box ? "[x]" : "[ ]";
-    return `${node.tag}${mark}(${box}${short(node.children)})`;
+    return `${node.tag}${side}${mark}(${box}${short(node.children)})`;
   };
   return nodes.map(one).join("");
 }
@@ -26,6 +27,7 @@ const READ = [
   ["```js\na **b**\n```\nafter", "pre(a **b**)p(after)"],
   ["```\nnot ended", "pre(not ended)"],
   ["| a | b |\n|---|---|\n| 1 |", "table(thead(tr(th(a)th(b)))tbody(tr(td(1)td())))"],
+  ["| a | b | c |\n|:--|:-:|--:|\n| 1 | 2 | 3 |", "table(thead(tr(th(a)th:middle(b)th:end(c)))tbody(tr(td(1)td:middle(2)td:end(3))))"],
   ["[a](https://b.c/d) https://e.f.", "p(a<https://b.c/d>(a) a<https://e.f>(https://e.f).)"],
   ["![a](https://b.c/d.png)", "p(a<https://b.c/d.png>(a))"],
   ["<img src=x onerror=alert(1)>", "p(<img src=x onerror=alert(1)>)"],

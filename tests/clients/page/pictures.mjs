@@ -1,17 +1,19 @@
 /**
  * Takes the pictures of the page that the documentation shows, so that they can be taken again when it changes.
  *
- * usage: after run.sh, `node target/clients/page/judge/pictures.mjs target/debug/parlor docs/pictures`
+ * usage: with Debian's fonts-inter, after run.sh, `node target/clients/page/judge/pictures.mjs target/debug/parlor docs/pictures`
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { DESKTOP, PHONE, Page, browser } from "./browser.mjs";
+import { DESKTOP, PHONE, Page, browser, withPictureFonts } from "./browser.mjs";
 import { Provider } from "./provider.mjs";
 import { Service } from "./service.mjs";
 
 const [binary, folder] = process.argv.slice(2).map((path) => resolve(path));
+
+withPictureFonts();
 
 /** Shows a service with these settings, lets something happen, and takes the picture. */
 async function picture(name, settings, options, act) {
@@ -39,30 +41,31 @@ const words = `Here is a plan for Saturday:
 3. **Evening**: water the plants.
 
 | Task | Priority | Minutes |
-|---|---|---|
+|---|---|---:|
 | Buy milk | high | 20 |
 | Call mom | medium | 30 |
-| Water the plants | low | 10 |
+| Water the plants | low | 5 |
 
-To put it into a script:
+To see in a terminal what is left of it:
 
 \`\`\`sh
-for task in milk mom plants; do echo "$task"; done
+curl 'localhost:8000/api/local/tasks?status=pending'
 \`\`\``;
 
 await picture("empty", {}, {}, (page) => page.tab.locator(".example").first().waitFor());
 await picture("tools", {}, {}, async (page) => {
   await page.ask("Add buy milk, call mom and water the plants");
-  await page.ask("make 1 high priority");
   await page.ask("done 2");
   await page.tab.locator(".steps summary").first().click();
+  await page.tab.locator("#message").focus();
 });
 await picture("dark", provider.settings, { colorScheme: "dark" }, async (page) => {
-  for (const title of ["Buy milk", "Call mom", "Water the plants"]) {
-    await page.tab.getByLabel("New task").fill(title);
-    await page.tab.keyboard.press("Enter");
-    await page.tab.getByLabel(title, { exact: true }).waitFor();
+  for (const [title, priority] of [["Buy milk", "high"], ["Call mom", "medium"], ["Water the plants", "low"]]) {
+    const body = JSON.stringify({ title, priority });
+    await fetch(`${page.origin}/api/local/tasks`, { method: "POST", headers: { "content-type": "application/json" }, body });
   }
+  await page.tab.reload();
+  await page.tab.getByLabel("Water the plants").waitFor();
   provider.then(words);
   await page.ask("Make me a plan for Saturday");
 });

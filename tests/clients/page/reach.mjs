@@ -45,7 +45,7 @@ checkPage({}, "a keyboard is enough, and drawers and dialogs give it back", asyn
   assert.equal(await focused(), "message");
   await tab.keyboard.type("add tea");
   await tab.keyboard.press("Enter");
-  await page.answers("Task created: tea");
+  await page.answers("Added “tea”");
   await page.rest();
   assert.equal(await focused(), "message");
   await tab.setViewportSize(PHONE);
@@ -59,4 +59,43 @@ checkPage({}, "a keyboard is enough, and drawers and dialogs give it back", asyn
   await tab.locator("#close-tasks").focus();
   await tab.keyboard.press("Escape");
   assert.equal(await focused(), "toggle-tasks");
+});
+
+checkPage({ settings: { DEMO_DELTA_MS: "200" } }, "who stops an answer with the keyboard can type on at once", async ({ page }) => {
+  const { tab } = page;
+  await page.open();
+  await page.send("hello");
+  await page.answers("I am a");
+  await tab.keyboard.press("Tab");
+  await tab.keyboard.press("Enter");
+  await tab.getByText("This answer was stopped.").waitFor();
+  await page.rest();
+  await tab.keyboard.type("add tea");
+  assert.equal(await tab.locator("#message").inputValue(), "add tea");
+});
+
+/** Lists what is smaller than a finger, in either direction. */
+function smallTargets(tab) {
+  const small = (node) => {
+    const { width, height } = node.getBoundingClientRect();
+    return width > 2 && Math.min(width, height) < 43.5;
+  };
+  const find = `[...document.querySelectorAll("button, summary, textarea, .task-list label, .add-task input")]`;
+  return tab.evaluate(`${find}.filter((node) => node.checkVisibility({ visibilityProperty: true })).filter(${small}).map((node) => node.outerHTML.slice(0, 80))`);
+}
+
+checkPage({ window: PHONE, isMobile: true, hasTouch: true }, "what is touched is as large as a finger", async ({ page }) => {
+  const { tab } = page;
+  await page.open();
+  assert.deepEqual(await smallTargets(tab), [], "the beginning");
+  await page.ask("add tea and rice");
+  await page.ask("done 1");
+  await page.ask("what is on my list");
+  assert.deepEqual(await smallTargets(tab), [], "a conversation");
+  for (const name of ["Tasks", "Conversations"]) {
+    await tab.getByRole("button", { name, exact: true }).click();
+    await tab.locator("#veil").waitFor();
+    assert.deepEqual(await smallTargets(tab), [], name);
+    await tab.keyboard.press("Escape");
+  }
 });

@@ -2,14 +2,14 @@
  * Records a turn of the page with the demo, as pictures whose names are their times in milliseconds. From them
  * docs/pictures/animate.py makes the moving picture of the README.
  *
- * usage: after run.sh, `node target/clients/page/judge/recording.mjs target/debug/parlor FOLDER`
+ * usage: with Debian's fonts-inter, after run.sh, `node target/clients/page/judge/recording.mjs target/debug/parlor FOLDER`
  */
 
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { Page, browser } from "./browser.mjs";
+import { Page, browser, withPictureFonts } from "./browser.mjs";
 import { Service } from "./service.mjs";
 
 const [binary, folder] = process.argv.slice(2).map((path) => resolve(path));
@@ -18,6 +18,7 @@ const [binary, folder] = process.argv.slice(2).map((path) => resolve(path));
 const FRAME_MS = 90;
 const REST_MS = 1200;
 
+withPictureFonts();
 const place = mkdtempSync(join(tmpdir(), "parlor-"));
 const service = new Service(binary, place, { DEMO_DELTA_MS: "90" });
 await service.start();

@@ -22,6 +22,6 @@ mkdir -p "$workshop"
 install
 rm -rf "$workshop/judge"
 mkdir "$workshop/judge"
-cp "$here"/*.mjs tests/clients/reconnect/{judge,proxy,service}.mjs "$workshop/judge/"
+cp "$here"/*.mjs "$here/fonts.conf" tests/clients/reconnect/{judge,proxy,service}.mjs "$workshop/judge/"
 cp -r web "$workshop/judge/"
 timeout 600 node "$workshop/judge/main.mjs" "$binary" "${@:2}"

@@ -42,3 +42,16 @@ check("text that is withdrawn leaves the page, and the answer that follows stand
   ]);
   assert.deepEqual(shown, [["assistant_message"], [], [], ["assistant_message"], ["assistant_message"]]);
 });
+
+check("calls fold to what was done, in the service's words, and one that failed says so", () => {
+  const [thread, translator] = [new Thread(), new Translator()];
+  const call = (call_id, name, status) => [
+    ["tool.started", { message_id: ID, call_id, name, arguments: {} }],
+    ["tool.completed", { message_id: ID, call_id, name, status, result: {} }],
+  ];
+  const events = [...call("a", "add_task", "ok"), ...call("b", "delete_task", "error"), ...call("c", "add_task", "ok"), ["run.completed", {}]];
+  for (const [name, data] of events) for (const told of translator.translate({ name, data })) thread.apply(told);
+  const [{ workflow }] = thread.items;
+  assert.equal(workflow.summary.title, "Add task × 2, Delete task");
+  assert.deepEqual(workflow.tasks.map((task) => task.icon), ["check-circle", "info", "check-circle"]);
+});

@@ -14,10 +14,10 @@ checkPage({ settings: WITH_TOKENS }, "where tokens are wanted the page asks for 
   await field.fill(token("ada", 600));
   await page.tab.keyboard.press("Enter");
   await page.ask("add tea");
-  await page.answers("Task created: tea");
-  await page.tab.getByRole("button", { name: "Signed in as ada; use another token" }).waitFor();
+  await page.answers("Added “tea”");
+  await page.tab.getByRole("button", { name: /^Signed in as\s+ada\s*Change$/ }).waitFor();
   await page.tab.reload();
-  await page.answers("Task created: tea");
+  await page.answers("Added “tea”");
   assert.deepEqual(await page.tab.evaluate(() => Object.keys(localStorage)), []);
 });
 

@@ -119,6 +119,7 @@ async fn accepted(place: &Place, owner: &str) -> RunId {
         user: UserId::parse("ada").unwrap(),
         conversation: store::Place::New(ConversationId::new()),
         message: UserMessage { text: "hi".into(), context: String::new() },
+        message_id: ItemId::new(),
         run: NewRun {
             id: RunId::new(),
             first_message: ItemId::new(),

@@ -1,5 +1,6 @@
 //! Stories with real processes: the service, its task server, a provider on a socket, and what happens to them.
 
+mod ahead;
 mod check;
 mod clients_doc;
 mod come_back;

@@ -55,14 +55,19 @@ on_both! { migrations();
         let mut outage = Outage::of(&place).await;
         let service = start(&place, &outage, &provider).await;
         outage.begin().await;
+        provider.then(Answer::text(["Nobody hears this."]));
+        for _ in 0..2 {
+            let refused = service.post("/api/ada/chat", json!({"message": "hi"})).await.unwrap();
+            assert_eq!(problem(refused).await.1, "storage_unavailable");
+        }
+        assert!(provider.requests().len() <= 1, "the question went ahead, and none after storage had failed");
         let refused = service.post("/api/ada/chat", json!({"message": "hi"})).await.unwrap();
         assert!(refused.headers().contains_key("retry-after"));
         let (status, code, body) = problem(refused).await;
         assert_eq!((status, code.as_str()), (503, "storage_unavailable"));
         assert_eq!(body["detail"], "storage is temporarily unavailable", "and not a word about why");
-        assert_eq!(provider.requests().len(), 0);
         outage.end().await;
-        provider.then(Answer::text(["Hello."]));
+        provider.otherwise(Answer::text(["Hello."]));
         let events = eventually("it is taken again", || async {
             let response = service.post("/api/ada/chat", json!({"message": "hi"})).await.unwrap();
             (response.status() == 200).then_some(response)

@@ -44,6 +44,7 @@ fn turn(by: &str, conversation: Where) -> Accept {
         user: user(by),
         conversation,
         message: UserMessage { text: "hi".into(), context: String::new() },
+        message_id: ItemId::new(),
         run: NewRun {
             id: RunId::new(),
             first_message: ItemId::new(),

@@ -61,7 +61,7 @@ on_both! { migrations();
             "· conversation (2)",
             r#"· complete_task {"number":1} … ok"#,
         ]);
-        assert!(shown.words.contains("buy milk") && shown.words.ends_with("Done! Task completed: buy milk\n"), "{shown:?}");
+        assert!(shown.words.contains("buy milk") && shown.words.ends_with("Done! Completed “buy milk”.\n"), "{shown:?}");
         assert_eq!(shown.words.matches("2. [ ] call mom").count(), 1, "{shown:?}");
         assert_eq!(service.read("/api/ada/tasks").await["data"].as_array().unwrap().len(), 2);
     }

@@ -126,7 +126,7 @@ data: {"type":"thread.item.updated","item_id":"wf_019a00000000700080000000000000
 
 data: {"type":"thread.item.updated","item_id":"wf_019a0000000070008000000000000003","update":{"type":"workflow.task.updated","task_index":1,"task":{"type":"custom","title":"Complete task","icon":"info","content":"```\nNo task\n```","status_indicator":"complete"}}}
 
-data: {"type":"thread.item.done","item":{"id":"wf_019a0000000070008000000000000003","thread_id":"thr_019a0000000070008000000000000001","created_at":"2025-10-20T05:03:11.360000Z","type":"workflow","workflow":{"type":"custom","tasks":[{"type":"custom","title":"Add task","icon":"check-circle","content":"```\nTask created\n```","status_indicator":"complete"},{"type":"custom","title":"Complete task","icon":"info","content":"```\nNo task\n```","status_indicator":"complete"}],"summary":{"title":"Used 2 tools","icon":"bolt"},"expanded":false}}}
+data: {"type":"thread.item.done","item":{"id":"wf_019a0000000070008000000000000003","thread_id":"thr_019a0000000070008000000000000001","created_at":"2025-10-20T05:03:11.360000Z","type":"workflow","workflow":{"type":"custom","tasks":[{"type":"custom","title":"Add task","icon":"check-circle","content":"```\nTask created\n```","status_indicator":"complete"},{"type":"custom","title":"Complete task","icon":"info","content":"```\nNo task\n```","status_indicator":"complete"}],"summary":{"title":"Add task, Complete task","icon":"bolt"},"expanded":false}}}
 
 data: {"type":"thread.item.added","item":{"id":"msg_019a0000000070008000000000000007","thread_id":"thr_019a0000000070008000000000000001","created_at":"2025-10-20T05:03:11.360000Z","type":"assistant_message","content":[]}}
 
@@ -157,7 +157,7 @@ fn a_list_that_ends_the_calls_is_a_widget() {
     let items = items(&frames);
     assert_eq!((items.len(), &items[1]["copy_text"]), (2, &json!("1. Milk\n2. Milk")));
     insta::assert_snapshot!(items[1]["widget"], @r#"
-{"children":[{"align":"center","children":[{"lineThrough":false,"type":"Text","value":"1. Milk"},{"color":"danger","label":"high","type":"Badge"},{"type":"Spacer"},{"label":"Complete","onClickAction":{"handler":"server","loadingBehavior":"auto","payload":{"number":1},"streaming":true,"type":"task.complete"},"size":"sm","type":"Button","variant":"soft"}],"key":"task-1","type":"ListViewItem"},{"align":"center","children":[{"lineThrough":true,"type":"Text","value":"2. Milk"},{"color":"danger","label":"high","type":"Badge"}],"key":"task-2","type":"ListViewItem"}],"type":"ListView"}
+{"children":[{"align":"center","children":[{"lineThrough":false,"type":"Text","value":"1. Milk"},{"color":"danger","label":"high","type":"Badge"},{"type":"Spacer"},{"label":"Complete","onClickAction":{"handler":"server","loadingBehavior":"auto","payload":{"number":1},"streaming":true,"type":"task.complete"},"size":"sm","type":"Button","variant":"soft"}],"key":"task-1","type":"ListViewItem"},{"align":"center","children":[{"lineThrough":true,"type":"Text","value":"2. Milk"}],"key":"task-2","type":"ListViewItem"}],"type":"ListView"}
 "#);
 }
 

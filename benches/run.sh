@@ -2,8 +2,8 @@
 # Measures the service beside the floor, a handler that only passes a provider's bytes through, and prints a table.
 # Everything is started here, on free ports of the loopback, and ended here; files lie in folders that are removed.
 #
-# usage: run.sh [--rounds N] [--seconds N] [--only FIGURE,...] [--json FILE]
-#        figures: plain, open, tool, paced, start, history, memory, streams; all if none is named
+# usage: run.sh [--rounds N] [--seconds N] [--only FIGURE,...] [--places N,...] [--json FILE]
+#        figures: plain, open, tool, paced, start, history, memory, goodput, streams; all if none is named
 #        PROFILE=dist run.sh ...: the program as the image has it, for which the goals on memory are; else `release`
 #        run.sh pure: what the pure parts cost, by criterion
 set -euo pipefail

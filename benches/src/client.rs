@@ -53,6 +53,17 @@ pub(crate) struct Turn {
     pub(crate) deltas: usize,
 }
 
+/// What came of a turn that may be refused.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answered {
+    /// It was taken, and this is how it went.
+    Turn(Turn),
+    /// There was no room for it, and this is how long it took to say so.
+    Refused(Duration),
+    /// It was not refused for want of room, and it did not end well.
+    Failed,
+}
+
 /// A client.
 pub(crate) struct Client {
     protocol: Protocol,
@@ -81,6 +92,22 @@ impl Client {
         timeout(LIMIT, self.read(began, false)).await.context("an answer did not end")?
     }
 
+    /// Sends a turn in a conversation of its own and reads the answer, whatever it is.
+    pub(crate) async fn try_turn(&mut self, script: &str) -> anyhow::Result<Answered> {
+        let began = self.send(script, None).await?;
+        let answered = timeout(LIMIT, async {
+            let head = self.read_head().await?;
+            if self.answer.starts_with(b"HTTP/1.1 503") {
+                self.read_refusal(head).await?;
+                let is_full = memmem::find(&self.answer, b"\"code\":\"overloaded\"").is_some();
+                return Ok(if is_full { Answered::Refused(began.elapsed()) } else { Answered::Failed });
+            }
+            let turn = self.read_to_end(began, false).await?;
+            Ok(if self.is_good() { Answered::Turn(turn) } else { Answered::Failed })
+        });
+        answered.await.context("an answer did not end")?
+    }
+
     /// Sends a turn and reads up to its first delta; [`Client::finish`] reads the rest.
     pub(crate) async fn open(&mut self, script: &str) -> anyhow::Result<Instant> {
         let began = self.send(script, None).await?;
@@ -106,11 +133,31 @@ impl Client {
         let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address);
         self.stream.write_all(request.as_bytes()).await?;
         self.answer.clear();
-        while memmem::find(&self.answer, b"\r\n\r\n").is_none() {
-            ensure!(self.stream.read_buf(&mut self.answer).await? > 0, "hung up");
-        }
+        self.read_head().await?;
         ensure!(self.answer.starts_with(b"HTTP/1.1 2"), "{}", self.beginning());
         Ok(began.elapsed())
+    }
+
+    /// Reads until the head of the answer is there and returns its length.
+    async fn read_head(&mut self) -> anyhow::Result<usize> {
+        loop {
+            if let Some(end) = memmem::find(&self.answer, b"\r\n\r\n") {
+                return Ok(end + 4);
+            }
+            ensure!(self.stream.read_buf(&mut self.answer).await? > 0, "hung up");
+        }
+    }
+
+    /// Reads the rest of a refusal, which must say when to come back.
+    async fn read_refusal(&mut self, head: usize) -> anyhow::Result<()> {
+        let said = String::from_utf8_lossy(self.answer.get(..head).unwrap_or_default()).to_lowercase();
+        let header = |name: &str| said.lines().find_map(|line| line.strip_prefix(name));
+        ensure!(header("retry-after: ").is_some(), "a refusal does not say when to come back: {said}");
+        let length: usize = header("content-length: ").context("a refusal without length")?.trim().parse()?;
+        while self.answer.len() < head + length {
+            ensure!(self.stream.read_buf(&mut self.answer).await? > 0, "hung up");
+        }
+        Ok(())
     }
 
     async fn send(&mut self, script: &str, conversation: Option<&str>) -> anyhow::Result<Instant> {
@@ -137,15 +184,23 @@ impl Client {
         Ok(began)
     }
 
-    /// Reads to the end of the answer, or only to its first delta.
+    /// Reads to the end of the answer, which must be a good one, or only to its first delta.
     async fn read(&mut self, began: Instant, only_first: bool) -> anyhow::Result<Turn> {
+        let turn = self.read_to_end(began, only_first).await?;
+        ensure!(only_first || self.is_good(), "a turn went wrong: {}", self.beginning());
+        Ok(turn)
+    }
+
+    fn is_good(&self) -> bool {
+        self.answer.starts_with(b"HTTP/1.1 200") && memmem::rfind(&self.answer, self.protocol.end()).is_some()
+    }
+
+    async fn read_to_end(&mut self, began: Instant, only_first: bool) -> anyhow::Result<Turn> {
         let mut turn = Turn::default();
         let (mark, mut seen) = (self.protocol.delta(), 0);
         let mut last = None;
         loop {
-            if self.stream.read_buf(&mut self.answer).await? == 0 {
-                bail!("hung up behind: {}", self.beginning());
-            }
+            // What was read with the head is looked at before more is waited for.
             let fresh = self.answer.get(seen..).unwrap_or_default();
             let (mut count, mut end) = (0, 0);
             for at in memmem::find_iter(fresh, mark) {
@@ -167,13 +222,12 @@ impl Client {
             seen = (seen + end).max(self.answer.len().saturating_sub(mark.len() - 1));
             if self.answer.ends_with(b"\r\n0\r\n\r\n") {
                 turn.total = now - began;
-                break;
+                return Ok(turn);
+            }
+            if self.stream.read_buf(&mut self.answer).await? == 0 {
+                bail!("hung up behind: {}", self.beginning());
             }
         }
-        let is_good = self.answer.starts_with(b"HTTP/1.1 200")
-            && memmem::rfind(&self.answer, self.protocol.end()).is_some();
-        ensure!(is_good, "a turn went wrong: {}", self.beginning());
-        Ok(turn)
     }
 
     fn beginning(&self) -> String {

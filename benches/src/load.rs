@@ -130,7 +130,8 @@ pub(crate) async fn open(target: &Target, per_second: f64, window: Duration) -> 
 }
 
 impl Target {
-    fn cpu(&self) -> Duration {
+    /// Returns what the process has worked so far.
+    pub(crate) fn cpu(&self) -> Duration {
         self.process.as_ref().map(Process::cpu).unwrap_or_default()
     }
 }

@@ -7,6 +7,7 @@ mod client;
 mod figures;
 mod floor;
 mod load;
+mod overload;
 mod processes;
 mod provider;
 mod report;
@@ -16,7 +17,7 @@ mod setup;
 use anyhow::{Context, bail};
 
 const USAGE: &str =
-    "usage: parlor-benches run --service FILE [--rounds N] [--seconds N] [--only FIGURE,…] [--json FILE]
+    "usage: parlor-benches run --service FILE [--rounds N] [--seconds N] [--only FIGURE,…] [--places N,…] [--json FILE]
        parlor-benches provider | floor PROVIDER | load SERVICE PROCESS CLIENTS SCRIPT SECONDS";
 
 #[tokio::main(worker_threads = 2)]

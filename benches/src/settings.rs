@@ -13,6 +13,8 @@ pub(crate) struct Settings {
     pub(crate) rounds: usize,
     /// How long one load lasts.
     pub(crate) window: Duration,
+    /// How many turns may be under way where there is too much load: what it is unless told otherwise, and fewer.
+    pub(crate) places: Vec<u32>,
     /// The figures that are measured; all if there are none.
     only: Vec<String>,
     /// Where the measurements go as JSON.
@@ -29,6 +31,7 @@ impl Settings {
             service: PathBuf::new(),
             rounds: 3,
             window: Duration::from_secs(3),
+            places: vec![2_000, 256, 64],
             only: Vec::new(),
             json: None,
             memory: "/dev/shm".into(),
@@ -41,6 +44,7 @@ impl Settings {
                 "--rounds" => settings.rounds = value.parse()?,
                 "--seconds" => settings.window = Duration::from_secs_f64(value.parse()?),
                 "--only" => settings.only = value.split(',').map(str::to_owned).collect(),
+                "--places" => settings.places = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
                 "--json" => settings.json = Some(value.into()),
                 "--memory" => settings.memory = value.into(),
                 "--postgres" => settings.postgres = value,

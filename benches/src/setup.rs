@@ -134,6 +134,25 @@ impl Service {
     /// Starts a service with its defaults, but for the provider and for limits beyond all that is measured, and waits until
     /// it listens.
     pub(crate) async fn start(settings: &Settings, ground: &Ground, folder: Folder) -> anyhow::Result<Self> {
+        Self::start_with(settings, ground, folder, 20_000).await
+    }
+
+    /// Starts a service with nothing stored, in which so many turns may be under way.
+    pub(crate) async fn limited(
+        settings: &Settings,
+        ground: &Ground,
+        kept: Kept,
+        places: u32,
+    ) -> anyhow::Result<Self> {
+        Self::start_with(settings, ground, Folder::new(settings, kept)?, places).await
+    }
+
+    async fn start_with(
+        settings: &Settings,
+        ground: &Ground,
+        folder: Folder,
+        places: u32,
+    ) -> anyhow::Result<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let mut command = Command::new(&settings.service);
         let log = std::fs::File::create(folder.path().join("log"))?;
@@ -146,7 +165,7 @@ impl Service {
             .env("LLM_BASE_URL", format!("http://{}/v1", ground.provider.address))
             .env("LLM_MODEL", "bench")
             .env("LLM_API_KEY", "bench")
-            .env("MAX_ACTIVE_RUNS", "20000")
+            .env("MAX_ACTIVE_RUNS", places.to_string())
             .env("MAX_STREAMS", "20000")
             .stderr(Stdio::from(log));
         for name in ["RUST_LOG", "DATABASE_MAX_CONNECTIONS"] {

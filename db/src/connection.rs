@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sea_query::{PostgresQueryBuilder, SqliteQueryBuilder};
 use sqlx::{
     Connection as _, PgConnection, SqliteConnection,
     postgres::PgConnectOptions,
@@ -13,8 +12,8 @@ use crate::{
     DatabaseUrl, DbError, Row, Statement,
     sequence::{Built, joined},
     statement::{
-        postgres_execute, postgres_execute_each, postgres_rows, sqlite_execute, sqlite_execute_each,
-        sqlite_rows,
+        postgres_built, postgres_execute, postgres_execute_each, postgres_rows, sqlite_built, sqlite_execute,
+        sqlite_execute_each, sqlite_rows,
     },
 };
 
@@ -116,8 +115,8 @@ impl Connection {
     /// Returns a statement in the words of this database.
     pub(crate) fn built(&self, statement: &impl Statement) -> Built {
         match self {
-            Self::Sqlite(_) => statement.build_sqlx(SqliteQueryBuilder),
-            Self::Postgres(_) => statement.build_sqlx(PostgresQueryBuilder),
+            Self::Sqlite(_) => sqlite_built(statement),
+            Self::Postgres(_) => postgres_built(statement),
         }
     }
 

@@ -19,12 +19,22 @@ pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Sen
 
 impl<R> Row for R where R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
+/// Returns a statement in SQLite's words.
+pub(crate) fn sqlite_built(statement: &impl Statement) -> Built {
+    statement.build_sqlx(SqliteQueryBuilder)
+}
+
+/// Returns a statement in Postgres' words.
+pub(crate) fn postgres_built(statement: &impl Statement) -> Built {
+    statement.build_sqlx(PostgresQueryBuilder)
+}
+
 /// Runs a statement on SQLite and returns the rows that it brings.
 pub(crate) async fn sqlite_rows<'c, R: Row>(
     on: impl Executor<'c, Database = sqlx::Sqlite>,
     statement: &impl Statement,
 ) -> Result<Vec<R>, sqlx::Error> {
-    let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+    let (sql, values) = sqlite_built(statement);
     sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(on).await
 }
 
@@ -33,7 +43,7 @@ pub(crate) async fn postgres_rows<'c, R: Row>(
     on: impl Executor<'c, Database = sqlx::Postgres>,
     statement: &impl Statement,
 ) -> Result<Vec<R>, sqlx::Error> {
-    let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
+    let (sql, values) = postgres_built(statement);
     sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(on).await
 }
 
@@ -42,7 +52,7 @@ pub(crate) async fn sqlite_execute<'c>(
     on: impl Executor<'c, Database = sqlx::Sqlite>,
     statement: &impl Statement,
 ) -> Result<u64, sqlx::Error> {
-    let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+    let (sql, values) = sqlite_built(statement);
     Ok(sqlx::query_with(AssertSqlSafe(sql), values).execute(on).await?.rows_affected())
 }
 
@@ -51,7 +61,7 @@ pub(crate) async fn postgres_execute<'c>(
     on: impl Executor<'c, Database = sqlx::Postgres>,
     statement: &impl Statement,
 ) -> Result<u64, sqlx::Error> {
-    let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
+    let (sql, values) = postgres_built(statement);
     Ok(sqlx::query_with(AssertSqlSafe(sql), values).execute(on).await?.rows_affected())
 }
 

@@ -4,9 +4,13 @@ use futures_util::{StreamExt, stream::BoxStream};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::{Agent, Stop, Turn, asking::Asking, window, window::Room};
+use super::{
+    Agent, Stop, Turn,
+    asking::Asking,
+    window::{self, Room, Shown},
+};
 use crate::domain::{
-    CallId, Finish, Item, ItemId, MESSAGE_LIMIT, ModelError, ModelErrorKind, ModelEvent, ModelIdentity,
+    CallId, Finish, ItemId, MESSAGE_LIMIT, ModelError, ModelErrorKind, ModelEvent, ModelIdentity,
     ModelRequest, NoticeCode, ProviderMeta, Reply, RequestedCall, RunFailure, Tool, ToolCall, ToolChoice,
     cut_at, without_nul,
 };
@@ -91,19 +95,19 @@ impl Agent {
     ) -> Result<Finish, ModelError> {
         let constant = window::constant_tokens(&self.instructions, tools);
         let room = self.room(turn.model, constant);
-        turn.make_room(room);
-        let fitting = window::shown(turn.history.items(), room);
-        let sent = window::tokens(&fitting);
-        let overflow = match self.read(turn, &fitting, tools, draft).await {
+        let left = turn.make_room(room);
+        let fitting = window::shown(turn.history.items(), left, room);
+        let sent = fitting.tokens;
+        let overflow = match self.read(turn, &fitting, tools, constant, draft).await {
             Err(error) if error.kind == ModelErrorKind::ContextOverflow && !draft.is_heard => error,
             outcome => return outcome,
         };
         // A model that refuses may have said how much it takes. If it did not, or took more by its own account, half is tried.
         let known = self.room(turn.model, constant);
         let room = if known.is_less_than(sent) { known } else { Room::half_of(sent) };
-        turn.make_room(room);
-        let fitting = window::shown(turn.history.items(), room);
-        if window::tokens(&fitting) >= sent {
+        let left = turn.make_room(room);
+        let fitting = window::shown(turn.history.items(), left, room);
+        if fitting.tokens >= sent {
             return Err(overflow);
         }
         tracing::warn!(
@@ -111,21 +115,23 @@ impl Agent {
             "the model was sent too much and is asked once more with less"
         );
         *draft = Draft::of(turn);
-        self.read(turn, &fitting, tools, draft).await
+        self.read(turn, &fitting, tools, constant, draft).await
     }
 
-    /// Reads the stream to its end. What was read so far stays in the draft, whatever happens.
+    /// Asks with what fits beside the `constant` tokens of every request, and reads the stream to its end. What was read so far
+    /// stays in the draft, whatever happens.
     async fn read(
         &self,
         turn: &Turn<'_>,
-        history: &[Item],
+        fitting: &Shown<'_>,
         tools: &[Tool],
+        constant: usize,
         draft: &mut Draft,
     ) -> Result<Finish, ModelError> {
-        let asking = Asking::of(self, turn, tools, history);
+        let asking = Asking::of(self, turn, constant, fitting.tokens);
         let request = ModelRequest {
             instructions: &self.instructions,
-            history,
+            history: &fitting.items,
             tools,
             tool_choice: turn.tool_choice,
             conversation_id: turn.conversation_id,

@@ -10,7 +10,7 @@ use super::{
     Agent, Turn,
     window::{self, Room},
 };
-use crate::domain::{Asker, Item, Meter, Model, NoticeCode, Scribe, Tool};
+use crate::domain::{Asker, Item, Meter, Model, NoticeCode, Scribe};
 
 /// The longest pause that people need not be told of.
 const SHORT_PAUSE: Duration = Duration::from_secs(1);
@@ -29,15 +29,15 @@ pub(super) struct Asking<'a> {
 }
 
 impl<'a> Asking<'a> {
-    /// Asks with the history of a turn, of which `fitting` is sent to the model that is asked first.
-    pub(super) fn of(agent: &'a Agent, turn: &'a Turn<'_>, tools: &[Tool], fitting: &[Item]) -> Self {
-        let constant = window::constant_tokens(&agent.instructions, tools);
+    /// Asks with the history of a turn, of which so many tokens are sent to the model that is asked first, beside the constant
+    /// ones.
+    pub(super) fn of(agent: &'a Agent, turn: &'a Turn<'_>, constant: usize, fitting: usize) -> Self {
         Self {
             agent,
             history: turn.history.items(),
             scribe: turn.scribe,
             constant,
-            sent: AtomicUsize::new(constant + window::tokens(fitting)),
+            sent: AtomicUsize::new(constant + fitting),
             meter: Meter::default(),
         }
     }
@@ -58,13 +58,13 @@ impl Asker for Asking<'_> {
     /// The conversation keeps its beginning: the next turn is the usual model's again.
     fn fitting(&self, model: &dyn Model) -> Cow<'_, [Item]> {
         let room = self.agent.room(model, self.constant);
-        let left_out = window::left_out(self.history, room);
-        if left_out > 0 {
+        let cut = window::cut(self.history, room);
+        if cut.count > 0 {
             self.scribe.notice(NoticeCode::HistoryTrimmed);
         }
-        let fitting = window::shown(self.history.get(left_out..).unwrap_or_default(), room);
-        self.sent.store(self.constant + window::tokens(&fitting), Ordering::Relaxed);
-        fitting
+        let fitting = window::shown(self.history.get(cut.count..).unwrap_or_default(), cut.left, room);
+        self.sent.store(self.constant + fitting.tokens, Ordering::Relaxed);
+        fitting.items
     }
 }
 

@@ -150,13 +150,14 @@ impl Turn<'_> {
         if self.in_doubt.contains(&call.id) { Past::InDoubt } else { Past::Unmade }
     }
 
-    /// Leaves the oldest turns out if there is too much. The next turns begin at the same place, and the user is told now
-    /// and not again until more is left out.
-    fn make_room(&mut self, room: Room) {
-        let count = window::left_out(self.history.items(), room);
-        if count > 0 {
-            self.scribe.context_starts(self.history.leave_out(count));
+    /// Leaves the oldest turns out if there is too much, and returns how many tokens are left. The next turns begin at the
+    /// same place, and the user is told now and not again until more is left out.
+    fn make_room(&mut self, room: Room) -> usize {
+        let cut = window::cut(self.history.items(), room);
+        if cut.count > 0 {
+            self.scribe.context_starts(self.history.leave_out(cut.count));
             self.notice(NoticeCode::HistoryTrimmed);
         }
+        cut.left
     }
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{Item, Reply, SHOWN_RESULT_LIMIT, Tool, ToolCall, shortened};
+use crate::domain::{Item, Reply, SHOWN_RESULT_LIMIT, Tool, ToolCall, json_length, shortened};
 
 /// The least that is left of a tool result that is shortened because its turn alone is too long, in bytes.
 const LEAST_OF_A_RESULT: usize = 512;
@@ -61,48 +61,67 @@ pub fn constant_tokens(instructions: &str, tools: &[Tool]) -> usize {
     message(instructions.len()) + tools.iter().map(tool_tokens).sum::<usize>()
 }
 
+/// A history as short as it may be: how many of its first items are left out, and how many tokens the others are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// How many items are left out.
+    pub count: usize,
+    /// What is left, in tokens.
+    pub left: usize,
+}
+
 /// Decides how many of the first items are left out, so that what is left begins with a turn. Nothing is as long as it
 /// all fits; else so much that there is room again. The last turn always stays.
-pub fn left_out(history: &[Item], room: Room) -> usize {
+pub fn cut(history: &[Item], room: Room) -> Cut {
     let is_message = |item: &Item| matches!(item, Item::User(_));
-    let turns: Vec<&[Item]> = history.chunk_by(|_, next| !is_message(next)).collect();
     // A history that does not begin with a message was torn off a longer one, which did not fit.
     let is_torn = history.first().is_some_and(|item| !is_message(item));
-    let mut total = tokens(history);
-    if !is_torn && !room.is_less_than(total) {
-        return 0;
+    let (mut count, mut left) = (0, tokens(history));
+    if !is_torn && !room.is_less_than(left) {
+        return Cut { count, left };
     }
-    let mut count = 0;
-    for (at, turn) in turns.iter().enumerate() {
-        let is_last = at + 1 == turns.len();
-        let stays = turn.first().is_some_and(is_message) && total <= room.after_a_cut;
+    let mut turns = history.chunk_by(|_, next| !is_message(next)).peekable();
+    while let Some(turn) = turns.next() {
+        let is_last = turns.peek().is_none();
+        let stays = turn.first().is_some_and(is_message) && left <= room.after_a_cut;
         if is_last || stays {
             break;
         }
         count += turn.len();
-        total -= tokens(turn);
+        left -= tokens(turn);
     }
-    count
+    Cut { count, left }
 }
 
-/// Returns what is sent of a history that is as short as it may be: if even so it is too long, its tool results are
-/// shortened, the oldest first. The messages and the calls stay.
-pub fn shown(history: &[Item], room: Room) -> Cow<'_, [Item]> {
-    let mut excess = tokens(history).saturating_sub(room.most);
+/// What is sent of a history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown<'a> {
+    /// The items.
+    pub items: Cow<'a, [Item]>,
+    /// How many tokens they are.
+    pub tokens: usize,
+}
+
+/// Returns what is sent of a history that is as short as it may be and has so many tokens: if even so it is too long, its
+/// tool results are shortened, the oldest first. The messages and the calls stay.
+pub fn shown(history: &[Item], tokens: usize, room: Room) -> Shown<'_> {
+    let mut excess = tokens.saturating_sub(room.most);
     if excess == 0 {
-        return Cow::Borrowed(history);
+        return Shown { items: Cow::Borrowed(history), tokens };
     }
-    let mut shown = history.to_vec();
-    for item in &mut shown {
+    let (mut items, mut tokens) = (history.to_vec(), tokens);
+    for item in &mut items {
         let before = item_tokens(item);
         if let Item::Tool(result) = item {
             let length = result.text.len().min(SHOWN_RESULT_LIMIT);
             let wanted = length.saturating_sub(excess.saturating_mul(3)).max(LEAST_OF_A_RESULT);
             result.text = shortened(&result.text, wanted.min(length)).into_owned();
+            let saved = before - item_tokens(item);
+            excess = excess.saturating_sub(saved);
+            tokens -= saved;
         }
-        excess = excess.saturating_sub(before - item_tokens(item));
     }
-    Cow::Owned(shown)
+    Shown { items: Cow::Owned(items), tokens }
 }
 
 /// Estimates tokens: a third of the bytes, which was an upper bound in every language measured, and four per message.
@@ -119,18 +138,18 @@ fn item_tokens(item: &Item) -> usize {
 }
 
 fn reply_bytes(reply: &Reply) -> usize {
-    let meta = reply.provider_meta.as_ref().map_or(0, |meta| meta.data.to_string().len());
+    let meta = reply.provider_meta.as_ref().map_or(0, |meta| json_length(&meta.data));
     reply.text.len() + meta + reply.calls.iter().map(call_bytes).sum::<usize>()
 }
 
 fn call_bytes(call: &ToolCall) -> usize {
-    let arguments = call.arguments.iter().map(|(name, value)| name.len() + value.to_string().len() + 6);
-    let meta = call.provider_meta.as_ref().map_or(0, |meta| meta.to_string().len());
+    let arguments = call.arguments.iter().map(|(name, value)| name.len() + json_length(value) + 6);
+    let meta = call.provider_meta.as_ref().map_or(0, json_length);
     call.name.len() + meta + arguments.sum::<usize>()
 }
 
 fn tool_tokens(tool: &Tool) -> usize {
-    message(tool.name.len() + tool.description.len() + tool.schema.document().to_string().len())
+    message(tool.name.len() + tool.description.len() + tool.schema.length())
 }
 
 const fn message(bytes: usize) -> usize {
@@ -144,6 +163,18 @@ mod tests {
 
     use super::*;
     use crate::domain::{CallId, CallStatus, ToolResult, ToolSchema, UserMessage};
+
+    fn left_out(history: &[Item], room: Room) -> usize {
+        let cut = cut(history, room);
+        assert_eq!(cut.left, tokens(&history[cut.count..]));
+        cut.count
+    }
+
+    fn shown(history: &[Item], room: Room) -> Cow<'_, [Item]> {
+        let shown = super::shown(history, tokens(history), room);
+        assert_eq!(shown.tokens, tokens(&shown.items));
+        shown.items
+    }
 
     fn user(text: &str) -> Item {
         Item::User(UserMessage { text: text.into(), context: String::new() })

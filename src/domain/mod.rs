@@ -38,7 +38,9 @@ pub use models::{Models, NoSuchModel};
 pub use next::{Next, next};
 pub use run::{Run, RunStatus, Usage};
 pub use scribe::{Scribe, ScribeError};
-pub use text::{MESSAGE_LIMIT, RESULT_LIMIT, SHOWN_RESULT_LIMIT, cut_at, shortened, without_nul};
+pub use text::{
+    MESSAGE_LIMIT, RESULT_LIMIT, SHOWN_RESULT_LIMIT, cut_at, json_length, shortened, without_nul,
+};
 pub use timezone::{Timezone, TimezoneError};
 pub use tool::{Tool, ToolError, ToolHost, ToolOutput, ToolSchema, ToolSchemaError};
 pub use user::{Principal, UserId, UserIdError};

@@ -1,6 +1,11 @@
 //! Limits on text that a model or a tool produces, and the ways of bringing text within them.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    io::{self, Write},
+};
+
+use serde::Serialize;
 
 /// The most text one message of the model may hold, in bytes.
 pub const MESSAGE_LIMIT: usize = 1024 * 1024;
@@ -35,8 +40,32 @@ pub fn without_nul(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
 
+/// Counts the bytes that something has as JSON, without writing them anywhere. What cannot be written counts as far as it
+/// can be.
+pub fn json_length(value: &impl Serialize) -> usize {
+    let mut count = Count(0);
+    drop(serde_json::to_writer(&mut count, value));
+    count.0
+}
+
+/// Counts what is written to it.
+struct Count(usize);
+
+impl Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -60,5 +89,12 @@ mod tests {
     #[test]
     fn nul_becomes_the_replacement_character() {
         assert_eq!(without_nul("a\0b".into()), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn json_is_as_long_as_its_text() {
+        for value in [json!(null), json!(-1.5e300), json!({"a": ["ñ\"\n\u{1}", {"b": 1}], "c": true})] {
+            assert_eq!(json_length(&value), value.to_string().len(), "{value}");
+        }
     }
 }

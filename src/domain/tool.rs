@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
-use super::{Principal, ToolCall};
+use super::{Principal, ToolCall, json_length};
 
 /// The longest fault of an argument that repeats its value, in bytes.
 const LONGEST_FAULT: usize = 300;
@@ -39,6 +39,8 @@ impl Tool {
 pub struct ToolSchema {
     document: Arc<Value>,
     validator: Arc<jsonschema::Validator>,
+    /// How long the document is as text, in bytes: every question asks, and counting means writing it.
+    length: usize,
 }
 
 /// Why a server's schema cannot be used.
@@ -51,12 +53,23 @@ impl ToolSchema {
     pub fn compile(document: Value) -> Result<Self, ToolSchemaError> {
         let validator =
             jsonschema::validator_for(&document).map_err(|error| ToolSchemaError(error.to_string()))?;
-        Ok(Self { document: Arc::new(document), validator: Arc::new(validator) })
+        let length = json_length(&document);
+        Ok(Self { document: Arc::new(document), validator: Arc::new(validator), length })
     }
 
     /// Returns the schema as the server sent it.
     pub fn document(&self) -> &Value {
         &self.document
+    }
+
+    /// Returns how long the schema is as text, in bytes.
+    pub const fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Tells whether both are clones of one schema. Two that were compiled apart are not, whatever they say.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.document, &other.document)
     }
 
     /// Lists what is wrong with the arguments, in words that a model can act on; at most five faults. A long value is
@@ -164,6 +177,13 @@ mod tests {
         assert_eq!(faults(&json!({"title": 5})), [r#"title: 5 is not of type "string""#]);
         assert!(faults(&json!({}))[0].contains("title"));
         assert!(faults(&json!({"title": "milk", "user_id": "bob"}))[0].contains("user_id"));
+    }
+
+    #[test]
+    fn a_schema_is_as_long_as_its_text_and_the_same_as_its_clones_alone() {
+        let schema = schema();
+        assert_eq!(schema.length(), schema.document().to_string().len());
+        assert!(schema.is_same_as(&schema.clone()) && !schema.is_same_as(&self::schema()));
     }
 
     #[test]

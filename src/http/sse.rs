@@ -25,6 +25,17 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 /// How many frames leave in one piece at most.
 const FRAMES_AT_ONCE: usize = 64;
 
+/// How long a frame is, as a guess, in bytes: a word with its id and its names.
+const FRAME: usize = 128;
+
+/// A part of what is told in the native format.
+enum Part {
+    /// Its first frame.
+    Beginning,
+    /// Something that happened.
+    Heard(Heard),
+}
+
 /// Ends what is heard after a time, whatever has been said by then. The run goes on; its client can follow it again.
 pub(super) fn until(heard: Listening, limit: Option<Duration>) -> Listening {
     match limit {
@@ -35,20 +46,32 @@ pub(super) fn until(heard: Listening, limit: Option<Duration>) -> Listening {
 
 /// Answers with a run in the native format.
 pub(super) fn native(heard: Listening, heartbeat: Duration) -> Response {
-    let frames = heard.map(|(id, event)| {
-        let mut frame = wire::frame(id, &event);
-        if matches!(*event, Event::Ended(_)) {
-            frame.push_str(wire::DONE);
+    let parts = once(Part::Beginning).chain(heard.map(Part::Heard));
+    let pieces = futures_util::StreamExt::ready_chunks(parts, FRAMES_AT_ONCE).map(framed);
+    told("text/event-stream", with_heartbeat(pieces, heartbeat))
+}
+
+fn framed(parts: Vec<Part>) -> Bytes {
+    let mut frames = Vec::with_capacity(parts.len() * FRAME);
+    for part in parts {
+        match part {
+            Part::Beginning => frames.extend_from_slice(wire::RETRY.as_bytes()),
+            Part::Heard((id, event)) => {
+                wire::write_frame(id, &event, &mut frames);
+                if matches!(*event, Event::Ended(_)) {
+                    frames.extend_from_slice(wire::DONE.as_bytes());
+                }
+            }
         }
-        frame
-    });
-    answer("text/event-stream", with_heartbeat(once(wire::RETRY.to_owned()).chain(frames), heartbeat))
+    }
+    Bytes::from(frames)
 }
 
 /// Answers with the text of a run in the simple events of older clients.
 pub(super) fn simple(heard: Listening, heartbeat: Duration) -> Response {
-    let frames = in_words(heard, Wrapping::Events);
-    answer("text/event-stream", with_heartbeat(once(wire::RETRY.to_owned()).chain(frames), heartbeat))
+    let frames = once(wire::RETRY.to_owned()).chain(in_words(heard, Wrapping::Events));
+    let pieces = futures_util::StreamExt::ready_chunks(frames, FRAMES_AT_ONCE).map(joined);
+    told("text/event-stream", with_heartbeat(pieces, heartbeat))
 }
 
 /// Answers with the bare text of a run as it is typed.
@@ -72,8 +95,11 @@ pub(super) fn answer(
     content_type: &'static str,
     frames: impl Stream<Item = String> + Send + 'static,
 ) -> Response {
-    let pieces = futures_util::StreamExt::ready_chunks(frames, FRAMES_AT_ONCE);
-    let body = Body::from_stream(pieces.map(|frames| Ok::<_, std::convert::Infallible>(joined(frames))));
+    told(content_type, futures_util::StreamExt::ready_chunks(frames, FRAMES_AT_ONCE).map(joined))
+}
+
+fn told(content_type: &'static str, pieces: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    let body = Body::from_stream(pieces.map(Ok::<_, std::convert::Infallible>));
     let mut answer = ([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response();
     pass_through(&mut answer);
     answer
@@ -96,13 +122,14 @@ pub(super) fn pass_through(answer: &mut Response) {
 /// Puts a comment into every silence of the given length. Dropping the stream drops what it listens to, and nothing
 /// else.
 fn with_heartbeat(
-    frames: impl Stream<Item = String> + Send + 'static,
+    pieces: impl Stream<Item = Bytes> + Send + 'static,
     every: Duration,
-) -> impl Stream<Item = String> + Send + 'static {
+) -> impl Stream<Item = Bytes> + Send + 'static {
     let mut silence = interval_at(Instant::now() + every, every);
     // A client that reads nothing for a while gets one comment after that, not one for each silence it slept through.
     silence.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    frames.timeout_repeating(silence).map(|frame| frame.unwrap_or_else(|_silence| wire::HEARTBEAT.to_owned()))
+    let comment = Bytes::from_static(wire::HEARTBEAT.as_bytes());
+    pieces.timeout_repeating(silence).map(move |piece| piece.unwrap_or_else(|_silence| comment.clone()))
 }
 
 #[cfg(test)]
@@ -110,7 +137,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::{EventId, NoticeCode};
+    use crate::domain::{End, EventId, NoticeCode, RunId, RunStatus, Usage};
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_ends_with_its_time_however_silent_it_is() {
@@ -123,13 +150,32 @@ mod tests {
         assert_eq!((frames.len(), began.elapsed()), (1, Duration::from_secs(90)));
     }
 
+    #[tokio::test]
+    async fn what_is_there_at_the_same_time_leaves_in_one_piece() {
+        let end = End {
+            run_id: RunId::new(),
+            status: RunStatus::Completed,
+            failure: None,
+            usage: Usage::default(),
+            retry_after: None,
+        };
+        let events = [Event::Notice(NoticeCode::DemoMode.notice()), Event::Ended(end)].map(Arc::new);
+        let heard = tokio_stream::iter((1_i64..).map(EventId::from).zip(events));
+        let body = native(Box::pin(heard), Duration::from_secs(15)).into_body();
+        let pieces: Vec<Bytes> = body.into_data_stream().map(Result::unwrap).collect().await;
+        let [piece] = &pieces[..] else { panic!("{pieces:?}") };
+        let frames = piece.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"event: ")).count();
+        assert_eq!(frames, 2);
+        assert!(piece.starts_with(wire::RETRY.as_bytes()) && piece.ends_with(wire::DONE.as_bytes()));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn every_silence_is_broken_by_a_comment_and_nothing_is_lost_by_it() {
         let frames = futures_util::stream::unfold(0_u8, |count| async move {
             sleep(Duration::from_secs(40)).await;
-            (count < 2).then(|| (format!("frame {count}"), count + 1))
+            (count < 2).then(|| (Bytes::from(format!("frame {count}")), count + 1))
         });
-        let heard: Vec<String> = with_heartbeat(frames, Duration::from_secs(15)).collect().await;
+        let heard: Vec<Bytes> = with_heartbeat(frames, Duration::from_secs(15)).collect().await;
         let comment = wire::HEARTBEAT;
         assert_eq!(heard, [comment, comment, "frame 0", comment, comment, "frame 1", comment, comment]);
     }

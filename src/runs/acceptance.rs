@@ -3,7 +3,7 @@
 
 use tokio::sync::watch;
 
-use crate::store::Accepted;
+use crate::store::{Accepted, StoreError};
 
 /// What became of a turn that asked to be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,14 @@ impl Acceptance {
         let verdict = heard.wait_for(Option::is_some).await;
         verdict.ok().and_then(|verdict| *verdict).unwrap_or(Verdict::Refused)
     }
+
+    /// Goes on once the run is accepted: nothing is stored of one that is not.
+    pub(super) async fn is_given(&self) -> Result<(), StoreError> {
+        match self.verdict().await {
+            Verdict::Accepted(_) | Verdict::Resumed => Ok(()),
+            Verdict::Refused => Err(StoreError::Fenced),
+        }
+    }
 }
 
 impl Judge {
@@ -60,6 +68,7 @@ mod tests {
         let (judge, acceptance) = Acceptance::pending();
         drop(judge);
         assert_eq!(acceptance.verdict().await, Verdict::Refused);
+        assert!(matches!(acceptance.is_given().await, Err(StoreError::Fenced)));
         let accepted =
             Accepted { conversation: ConversationId::new(), user_message: ItemId::new(), position: Some(1) };
         let (judge, acceptance) = Acceptance::pending();

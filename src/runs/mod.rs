@@ -42,6 +42,10 @@ use crate::{
 /// How long a cancel waits for the run to end before it answers all the same.
 const CANCEL_LIMIT: Duration = Duration::from_millis(950);
 
+/// How many turns may wait to be stored. Each is stored behind all that came before it, and one that waits too long fails with
+/// all the work that was done for it; fewer would refuse a crowd that comes at once and can be served.
+const MOST_WAITING: usize = 512;
+
 /// Runs of this process. Cloning is cheap.
 #[derive(Clone)]
 pub struct Runs(Arc<Inner>);
@@ -78,6 +82,8 @@ struct Inner {
     foresight: Foresight,
     /// Places for runs under way.
     places: Arc<Semaphore>,
+    /// The doors that turns wait in until they are stored.
+    doors: Semaphore,
     settings: RunSettings,
     /// This process, as runs name their owner.
     owner: String,
@@ -106,6 +112,7 @@ impl Runs {
             shelf,
             foresight,
             places,
+            doors: Semaphore::new(MOST_WAITING),
             settings,
             owner,
         }))

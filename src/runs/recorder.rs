@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    acceptance::{Acceptance, Verdict},
+    acceptance::Acceptance,
     live::Live,
     log::Voice,
     memory::{Beginning, State, Told},
@@ -128,14 +128,6 @@ impl Recorder {
         match told {
             Told::Event(event) => self.live.push(id, event),
             Told::Delta(voice, message, text) => self.live.push_delta(id, voice, message, &text),
-        }
-    }
-
-    /// Goes on once the run is accepted: nothing is stored of one that is not.
-    async fn is_accepted(&self) -> Result<(), StoreError> {
-        match self.acceptance.verdict().await {
-            Verdict::Accepted(_) | Verdict::Resumed => Ok(()),
-            Verdict::Refused => Err(StoreError::Fenced),
         }
     }
 
@@ -280,17 +272,17 @@ impl Scribe for Recorder {
     }
 
     async fn reply(&self, message: ItemId, reply: &Reply) -> Result<(), ScribeError> {
-        self.is_accepted().await?;
+        self.acceptance.is_given().await?;
         Ok(self.store_reply(message, reply).await?)
     }
 
     async fn call_started(&self, call: &ToolCall) -> Result<(), ScribeError> {
-        self.is_accepted().await?;
+        self.acceptance.is_given().await?;
         Ok(self.store_start(call).await?)
     }
 
     async fn call_ended(&self, result: &ToolResult) -> Result<(), ScribeError> {
-        self.is_accepted().await?;
+        self.acceptance.is_given().await?;
         Ok(self.store_answer(result).await?)
     }
 }

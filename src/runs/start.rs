@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use parlor_failpoints::failpoint;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 use tracing::Instrument;
 
 use super::{
@@ -92,7 +92,7 @@ impl Runs {
 async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     let inner = &runs.0;
     let user = turn.principal.user.clone();
-    let (model, place) = match inner.admit(&turn) {
+    let (model, place, door) = match inner.admit(&turn) {
         Ok(admitted) => admitted,
         // A turn that was accepted before is told all the same.
         Err(refusal) => {
@@ -143,6 +143,7 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     inner.shutdown.spawn_run(drive(runs.clone(), job).instrument(span));
     failpoint!("before-accept");
     let accepted = inner.accept(&user, asked).await;
+    drop(door);
     inner.foresight.learn(matches!(accepted, Err(AcceptError::Store(_))));
     match accepted {
         Ok(accepted) => {
@@ -158,8 +159,11 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
 }
 
 impl Inner {
-    /// Finds the model and a place for a new turn, or says why none may begin.
-    fn admit(&self, turn: &NewTurn) -> Result<(Arc<dyn Model>, OwnedSemaphorePermit), StartError> {
+    /// Finds the model, a place and a door for a new turn, or says why none may begin.
+    fn admit(
+        &self,
+        turn: &NewTurn,
+    ) -> Result<(Arc<dyn Model>, OwnedSemaphorePermit, SemaphorePermit<'_>), StartError> {
         let model = self.models.find(turn.provider.as_deref(), turn.model.as_deref());
         let model = model.map_err(StartError::NoSuchModel)?;
         if self.shutdown.is_draining() {
@@ -169,7 +173,10 @@ impl Inner {
             return Err(StartError::ModelUnavailable { retry_after });
         }
         let place = Arc::clone(&self.places).try_acquire_owned();
-        Ok((Arc::clone(model), place.map_err(|_full| StartError::Overloaded)?))
+        let (Ok(place), Ok(door)) = (place, self.doors.try_acquire()) else {
+            return Err(StartError::Overloaded);
+        };
+        Ok((Arc::clone(model), place, door))
     }
 
     /// Accepts a turn. If the answer to the commit is lost, looks whether it was stored all the same.

@@ -43,8 +43,10 @@ const HANG_UP_LIMIT: Duration = Duration::from_secs(1);
 /// How long a server in doubt may take to show that it is there.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 
-/// A server that lived this long counts as healthy: its next death is the first again.
-const HEALTHY_LIFE: Duration = Duration::from_secs(20);
+/// A server that lived this long counts as healthy: its next death is the first again. Shorter for the matrix, which
+/// kills a thousand of them.
+const HEALTHY_LIFE: Duration =
+    if cfg!(feature = "failpoints") { Duration::from_millis(100) } else { Duration::from_secs(20) };
 
 /// What a server is and how it is spoken to.
 #[derive(Clone, Debug)]

@@ -13,6 +13,6 @@ mod words;
 pub use chat::ChatOut;
 pub use data::described;
 pub use messages::MessageOut;
-pub use native::{DONE, EVENTS, HEARTBEAT, RETRY, frame};
+pub use native::{DONE, EVENTS, HEARTBEAT, RETRY, write_frame};
 pub use shapes::{ConversationOut, PageOut, RunOut, TaskOut, TaskPriority, TaskStatus};
 pub use simple::{Simple, Wrapping};

@@ -1,5 +1,7 @@
 //! The native format: server-sent events with an id, a name and one line of JSON.
 
+use std::io::Write;
+
 use super::data::DataOut;
 use crate::domain::{Event, EventId, RunStatus};
 
@@ -28,10 +30,12 @@ pub const EVENTS: [(&str, &str); 12] = [
     ("run.awaiting_approval", "RunEnded"),
 ];
 
-/// Renders an event as one frame.
-pub fn frame(id: EventId, event: &Event) -> String {
-    let data = serde_json::to_string(&DataOut::from(event)).unwrap_or_default();
-    format!("id: {id}\nevent: {}\ndata: {data}\n\n", name(event))
+/// Adds an event as one frame to others.
+pub fn write_frame(id: EventId, event: &Event, frames: &mut Vec<u8>) {
+    // Writing to memory does not fail, and neither does writing what has only texts for keys.
+    drop(write!(frames, "id: {id}\nevent: {}\ndata: ", name(event)));
+    drop(serde_json::to_writer(&mut *frames, &DataOut::from(event)));
+    frames.extend_from_slice(b"\n\n");
 }
 
 /// Returns the name of an event.
@@ -63,6 +67,12 @@ mod tests {
 
     use super::*;
     use crate::domain::{CallStatus, End, NoticeCode, RunFailure, ToolCall, ToolResult, Usage};
+
+    fn frames<'a>(events: impl Iterator<Item = (EventId, &'a Event)>) -> String {
+        let mut frames = Vec::new();
+        events.for_each(|(id, event)| write_frame(id, event, &mut frames));
+        String::from_utf8(frames).unwrap()
+    }
 
     fn id<T: From<Uuid>>(number: u128) -> T {
         Uuid::from_u128(number).into()
@@ -111,14 +121,14 @@ mod tests {
             end(RunStatus::Failed, Some(RunFailure::ModelUpstream)),
             end(RunStatus::Cancelled, None),
         ];
-        let frames: String = (1_i64..).zip(&events).map(|(id, event)| frame(id.into(), event)).collect();
-        insta::assert_snapshot!(frames);
+        insta::assert_snapshot!(frames((1_i64..).map(EventId::from).zip(&events)));
     }
 
     #[test]
     fn whatever_a_delta_holds_it_is_one_line_that_reads_back_the_same() {
         let delta = "\n\ndata: x\r\nid: 9\u{0085}\u{2028}\u{1f600}";
-        let frame = frame(7.into(), &Event::MessageDelta { message_id: id(5), delta: delta.into() });
+        let event = Event::MessageDelta { message_id: id(5), delta: delta.into() };
+        let frame = frames([(7.into(), &event)].into_iter());
         let lines: Vec<&str> = frame.trim_end_matches('\n').split('\n').collect();
         assert_eq!(lines[..2], ["id: 7", "event: message.delta"]);
         let data: Value = serde_json::from_str(lines[2].strip_prefix("data: ").unwrap()).unwrap();

@@ -4,7 +4,10 @@ use std::{collections::HashSet, fmt};
 
 use parlor_db::testing::Engine;
 
-use super::{model::Failure, support::random::Random};
+use super::{
+    model::{Failure, Stumble},
+    support::random::Random,
+};
 
 /// The points of a turn, in their order. The provider of the test is held at `asked` and `mid-text`, the task server at
 /// `call-arrived` and `effect-done`, the service at all others.
@@ -50,6 +53,8 @@ pub enum Fault {
     Freeze,
     /// The provider fails.
     Provider(Failure),
+    /// The provider fails twice before its first byte, and is well when it is asked again.
+    Stumble(Stumble),
     /// The task server is killed.
     ChildKill,
     /// The task server is frozen for good.
@@ -65,7 +70,7 @@ pub enum Fault {
 }
 
 /// Every fault.
-pub const FAULTS: [Fault; 20] = [
+pub const FAULTS: [Fault; 23] = [
     Fault::HangUp,
     Fault::Cancel,
     Fault::CancelKill,
@@ -80,6 +85,9 @@ pub const FAULTS: [Fault; 20] = [
     Fault::Provider(Failure::Error),
     Fault::Provider(Failure::Garbage),
     Fault::Provider(Failure::EndEarly),
+    Fault::Stumble(Stumble::Unavailable),
+    Fault::Stumble(Stumble::Limited),
+    Fault::Stumble(Stumble::HangUp),
     Fault::ChildKill,
     Fault::ChildFreeze,
     Fault::ChildGarbage,
@@ -145,6 +153,9 @@ impl Fault {
             Self::Provider(Failure::Error) => "provider-error",
             Self::Provider(Failure::Garbage) => "provider-garbage",
             Self::Provider(Failure::EndEarly) => "provider-end",
+            Self::Stumble(Stumble::Unavailable) => "retry-503",
+            Self::Stumble(Stumble::Limited) => "retry-429",
+            Self::Stumble(Stumble::HangUp) => "retry-hang-up",
             Self::ChildKill => "child-kill",
             Self::ChildFreeze => "child-freeze",
             Self::ChildGarbage => "child-garbage",
@@ -166,6 +177,7 @@ impl Fault {
             | Self::KillThrice
             | Self::Freeze
             | Self::Provider(_)
+            | Self::Stumble(_)
             | Self::ChildKill
             | Self::ChildFreeze
             | Self::ChildGarbage
@@ -204,7 +216,7 @@ pub fn meaningless(point: &'static str, fault: Fault) -> Option<&'static str> {
         Fault::Provider(Failure::Error) if point == "mid-text" => {
             Some("the answer has begun with 200: no status can follow")
         }
-        Fault::Provider(_) if at >= place("before-end") => {
+        Fault::Provider(_) | Fault::Stumble(_) if at >= place("before-end") => {
             Some("the provider has said all that it will be asked")
         }
         Fault::Cancel | Fault::CancelKill if at < place("asked") => {
@@ -223,6 +235,7 @@ pub fn meaningless(point: &'static str, fault: Fault) -> Option<&'static str> {
         | Fault::KillThrice
         | Fault::Freeze
         | Fault::Provider(_)
+        | Fault::Stumble(_)
         | Fault::ChildKill
         | Fault::ChildFreeze
         | Fault::ChildGarbage
@@ -265,6 +278,7 @@ pub fn allowed(cell: &Cell) -> Vec<&'static str> {
         Fault::HangUp
         | Fault::Stop
         | Fault::Freeze
+        | Fault::Stumble(_)
         | Fault::ChildKill
         | Fault::ChildFreeze
         | Fault::ChildGarbage

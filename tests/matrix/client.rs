@@ -95,7 +95,8 @@ impl Client {
     ) -> Self {
         let told = Told { user: user.into(), message: message.into(), named, ..Told::default() };
         Self {
-            http: Http::new(),
+            // A connection that is kept for later would look like one that the service has lost sight of.
+            http: Http::builder().pool_max_idle_per_host(0).build().unwrap(),
             base,
             key: format!("key of {message}"),
             told: Arc::new(Mutex::new(told)),

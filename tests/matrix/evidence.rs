@@ -69,6 +69,14 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Reads the items of all conversations, while the service may be at work.
+    pub async fn items(place: &Place) -> Vec<Item> {
+        let db = Db::open(&place.url, 1);
+        let items = items(&db).await;
+        db.close().await;
+        items
+    }
+
     /// Reads what both databases hold.
     pub async fn read(place: &Place) -> Self {
         let db = Db::open(&place.url, 2);

@@ -13,6 +13,7 @@
     reason = "a test fails by panicking, and what it needs is found by name"
 )]
 
+mod accept;
 mod cells;
 mod checker;
 mod client;
@@ -21,11 +22,13 @@ mod ground;
 mod model;
 mod play;
 mod points;
+mod restarts;
 mod soak;
 mod stage;
 #[expect(dead_code, reason = "it serves the other tests as well")]
 #[path = "../it/support/mod.rs"]
 mod support;
+mod vitals;
 
 use std::time::{Duration, Instant};
 
@@ -43,6 +46,12 @@ const SAMPLE: usize = 80;
 
 /// How long a soak takes unless told otherwise, in seconds.
 const SOAK_SECONDS: u64 = 20;
+
+/// How many lives end at the accepted message, in a sample and by `STRAIN=accept`.
+const ACCEPTED: [usize; 2] = [8, 200];
+
+/// How many task servers are killed, in a sample and by `STRAIN=restarts`.
+const RESTARTED: [usize; 2] = [12, 1_000];
 
 /// How long a cell may take. Reached only when something is broken.
 const LONGEST: Duration = Duration::from_secs(180);
@@ -121,13 +130,57 @@ async fn many_users_over_many_lives_lose_nothing() {
     }
 }
 
+/// Kills the service around the accept commit, on both databases at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_heard_a_byte_finds_the_message_after_every_kill() {
+    let (lives, begun, mut random) =
+        (strain("accept", ACCEPTED), Instant::now(), Random::seeded("MATRIX_SEED"));
+    let (sqlite, postgres) = (soak::another(&mut random), soak::another(&mut random));
+    let (sqlite, postgres) = tokio::join!(
+        accept::accept(Engine::Sqlite, lives, sqlite),
+        accept::accept(Engine::Postgres, lives, postgres)
+    );
+    for (name, done) in [("sqlite", sqlite), ("postgres", postgres)] {
+        let Some(done) = done else { continue };
+        eprintln!("{name}: {lives} lives, {} turns, killed {}; {}", done.turns, done.met, done.ends);
+        assert!(done.faults.is_empty(), "{name}:\n{}", done.faults.join("\n"));
+    }
+    eprintln!("{:.0} s", begun.elapsed().as_secs_f64());
+}
+
+/// Kills the task server, on both databases at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_server_that_dies_a_thousand_deaths_leaves_nothing_behind() {
+    let (kills, begun, mut random) =
+        (strain("restarts", RESTARTED), Instant::now(), Random::seeded("MATRIX_SEED"));
+    let (sqlite, postgres) = (soak::another(&mut random), soak::another(&mut random));
+    let (sqlite, postgres) = tokio::join!(
+        restarts::restarts(Engine::Sqlite, kills, sqlite),
+        restarts::restarts(Engine::Postgres, kills, postgres)
+    );
+    for (name, done) in [("sqlite", sqlite), ("postgres", postgres)] {
+        let Some(done) = done else { continue };
+        for moment in &done.vitals {
+            eprintln!("{name}: {moment}");
+        }
+        eprintln!("{name}: {kills} deaths, {}; {} turns: {}", done.met, done.turns, done.ends);
+        assert!(done.faults.is_empty(), "{name}:\n{}", done.faults.join("\n"));
+    }
+    eprintln!("{:.0} s", begun.elapsed().as_secs_f64());
+}
+
+/// Chooses between a sample and all, as the environment says.
+fn strain(name: &str, [sample, all]: [usize; 2]) -> usize {
+    if std::env::var("STRAIN").is_ok_and(|wanted| wanted == name) { all } else { sample }
+}
+
 #[test]
 fn every_cell_is_played_or_says_why_not() {
     let count = POINTS.len() * FAULTS.len();
     let (played, silent) = (cells::all(), unplayed().len());
     let both: Vec<&Cell> = played.iter().filter(|cell| cell.recovery == Recovery::Resume).collect();
     assert_eq!(both.len(), 2 * (count - silent), "on both databases");
-    assert_eq!(silent, 28, "each has its reason in `cells`");
+    assert_eq!(silent, 37, "each has its reason in `cells`");
 }
 
 #[test]

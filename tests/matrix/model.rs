@@ -30,6 +30,17 @@ pub enum Failure {
     EndEarly,
 }
 
+/// What a provider may do before its first byte, and be well when it is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stumble {
+    /// It is unavailable: 503.
+    Unavailable,
+    /// It was asked too often: 429.
+    Limited,
+    /// It hangs up.
+    HangUp,
+}
+
 /// How long the provider thinks about each piece.
 const THINKS: Duration = Duration::from_millis(3);
 
@@ -43,6 +54,7 @@ pub struct Model {
 struct Room {
     points: Points,
     failure: Mutex<Option<Failure>>,
+    stumbles: Mutex<Vec<Stumble>>,
     requests: Mutex<Vec<Value>>,
 }
 
@@ -51,7 +63,13 @@ impl Model {
     pub async fn start(points: Points) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let room = Arc::new(Room { points, failure: Mutex::default(), requests: Mutex::default() });
+        let room = Room {
+            points,
+            failure: Mutex::default(),
+            stumbles: Mutex::default(),
+            requests: Mutex::default(),
+        };
+        let room = Arc::new(room);
         let serving = Arc::clone(&room);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -70,6 +88,16 @@ impl Model {
     /// Takes a failure back that met nobody.
     pub fn recover(&self) {
         *self.room.failure.lock().unwrap() = None;
+    }
+
+    /// Stumbles so many times, before the first byte of what it is to answer next.
+    pub fn stumble(&self, stumble: Stumble, times: usize) {
+        self.room.stumbles.lock().unwrap().extend(vec![stumble; times]);
+    }
+
+    /// Returns how often it has still to stumble.
+    pub fn stumbles_left(&self) -> usize {
+        self.room.stumbles.lock().unwrap().len()
     }
 
     /// Returns every question so far.
@@ -92,21 +120,33 @@ impl Room {
             }
             self.points.pass("asked").await;
             if let Some(failure) = self.take_failure() {
-                return fail(stream, failure, Place::BeforeTheHead).await;
+                return fail(&mut stream, failure, Place::BeforeTheHead).await;
             }
-            stream.write_all(HEAD.as_bytes()).await.ok()?;
-            for (at, piece) in reply(&request).iter().enumerate() {
-                write_chunk(&mut stream, piece).await?;
-                tokio::time::sleep(THINKS).await;
-                if at == 1 {
-                    self.points.pass("mid-text").await;
-                    if let Some(failure) = self.take_failure() {
-                        return fail(stream, failure, Place::MidText).await;
-                    }
+            let stumble = self.stumbles.lock().unwrap().pop();
+            match stumble {
+                Some(Stumble::Unavailable) => respond(&mut stream, "503 Service Unavailable", KEY).await?,
+                Some(Stumble::Limited) => respond(&mut stream, "429 Too Many Requests", KEY).await?,
+                Some(Stumble::HangUp) => return None,
+                None => self.answer(&mut stream, &request).await?,
+            }
+        }
+    }
+
+    /// Answers a question, unless it is to fail in the middle: then the connection is at its end.
+    async fn answer(&self, stream: &mut TcpStream, request: &Value) -> Option<()> {
+        stream.write_all(HEAD.as_bytes()).await.ok()?;
+        for (at, piece) in reply(request).iter().enumerate() {
+            write_chunk(stream, piece).await?;
+            tokio::time::sleep(THINKS).await;
+            if at == 1 {
+                self.points.pass("mid-text").await;
+                if let Some(failure) = self.take_failure() {
+                    fail(stream, failure, Place::MidText).await;
+                    return None;
                 }
             }
-            write_chunk(&mut stream, "").await?;
         }
+        write_chunk(stream, "").await
     }
 
     fn take_failure(&self) -> Option<Failure> {
@@ -122,7 +162,7 @@ enum Place {
     MidText,
 }
 
-async fn fail(mut stream: TcpStream, failure: Failure, place: Place) -> Option<()> {
+async fn fail(stream: &mut TcpStream, failure: Failure, place: Place) -> Option<()> {
     if place == Place::BeforeTheHead && matches!(failure, Failure::Garbage | Failure::EndEarly) {
         stream.write_all(HEAD.as_bytes()).await.ok()?;
     }
@@ -130,12 +170,12 @@ async fn fail(mut stream: TcpStream, failure: Failure, place: Place) -> Option<(
         Failure::Reset => stream.set_zero_linger().ok()?,
         // Until the service hangs up.
         Failure::Stall => drop(stream.read_to_end(&mut Vec::new()).await),
-        Failure::Error => respond(&mut stream, "503 Service Unavailable", KEY).await?,
+        Failure::Error => respond(stream, "503 Service Unavailable", KEY).await?,
         Failure::Garbage => {
-            write_chunk(&mut stream, "data: {\"choices\":[{\"delta\":\u{1}}]}\n\n<html>\n\n").await?;
-            write_chunk(&mut stream, "").await?;
+            write_chunk(stream, "data: {\"choices\":[{\"delta\":\u{1}}]}\n\n<html>\n\n").await?;
+            write_chunk(stream, "").await?;
         }
-        Failure::EndEarly => write_chunk(&mut stream, "").await?,
+        Failure::EndEarly => write_chunk(stream, "").await?,
     }
     Some(())
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{
-    cells::{Cell, Fault, allowed},
+    cells::{Cell, Fault, allowed, place},
     checker,
     client::{Client, Told},
     evidence::Evidence,
@@ -20,6 +20,9 @@ use super::{
 
 const USER: &str = "ada";
 
+/// How often a provider that stumbles does so, and how often it is asked again.
+const STUMBLES: usize = 2;
+
 /// How long what is frozen stays so.
 const FROZEN: Duration = Duration::from_millis(700);
 
@@ -28,7 +31,9 @@ pub async fn play(cell: Cell) -> Option<(String, Vec<String>)> {
     let grace = if cell.fault == Fault::StopNow { "0.05" } else { "20" };
     let connections = if cell.fault == Fault::PoolFull { "2" } else { "4" };
     let silence = if cell.fault == Fault::Provider(Failure::Stall) { "1" } else { "30" };
+    let retries = if matches!(cell.fault, Fault::Stumble(_)) { STUMBLES } else { 0 }.to_string();
     let settings = [
+        ("LLM_RETRIES", retries.as_str()),
         ("SHUTDOWN_GRACE", grace),
         ("DATABASE_MAX_CONNECTIONS", connections),
         ("LLM_FIRST_TOKEN_TIMEOUT", silence),
@@ -40,12 +45,20 @@ pub async fn play(cell: Cell) -> Option<(String, Vec<String>)> {
     let client = stage.client(USER, None, "add milk");
     let (_, ()) = tokio::join!(soon("the turn is over", client.talk()), async {
         let held = soon("the point is reached", held).await.expect("somebody came to the point");
+        if place(cell.point) >= place("asked") {
+            // The model may be asked, and answer, while the message is still being stored: nothing is promised before.
+            eventually("the message is acknowledged", || async { client.run() }).await;
+        }
         strike(cell, held, &stage, &client).await;
     });
     stage.model.recover();
+    let unmet = stage.model.stumbles_left();
     let evidence = aftermath(&stage, vec![client]).await;
     let outcome = outcome(&evidence);
     let mut faults = checker::violations(&evidence);
+    if unmet > 0 {
+        faults.push(format!("the provider failed {unmet} times less often than it was to"));
+    }
     if !allowed(&cell).contains(&outcome.as_str()) {
         faults.push(format!("it may end as {:?} and ended as {outcome}", allowed(&cell)));
     }
@@ -88,6 +101,7 @@ async fn strike(cell: Cell, held: Held, stage: &Stage, client: &Client) {
             return stage.signal(Signal::CONT).await;
         }
         Fault::Provider(failure) => stage.model.fail(failure),
+        Fault::Stumble(stumble) => stage.model.stumble(stumble, STUMBLES),
         Fault::ChildKill => stage.signal_child(Signal::KILL).await,
         Fault::ChildFreeze => stage.signal_child(Signal::STOP).await,
         Fault::ChildGarbage => stage.garble_child().await,

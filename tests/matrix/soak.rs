@@ -141,7 +141,7 @@ fn given_up_early(evidence: &Evidence) -> Vec<String> {
 }
 
 /// Counts how the turns ended.
-fn ends(evidence: &Evidence) -> String {
+pub fn ends(evidence: &Evidence) -> String {
     let mut ends: Vec<String> = Vec::new();
     for run in &evidence.runs {
         ends.push(run.error.clone().unwrap_or_else(|| run.status.clone()));

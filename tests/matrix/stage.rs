@@ -42,9 +42,16 @@ pub struct Stage {
 #[derive(Clone, Debug, Default)]
 pub struct Past {
     pub logs: Vec<String>,
-    pub children: Vec<i32>,
+    pub children: Vec<Child>,
     /// How often a service has ended.
     pub lives: usize,
+}
+
+/// A task server that was seen. Ids of processes come again, so it is known by its birth as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Child {
+    id: i32,
+    born: Option<String>,
 }
 
 impl Stage {
@@ -98,9 +105,14 @@ impl Stage {
         let settings: Vec<(&str, &str)> =
             self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let service = Process::start(&self.place, &settings).await;
-        self.past.lock().await.children.extend(children(service.id()));
+        self.past.lock().await.children.extend(children(service.id()).into_iter().map(Child::of));
         self.base.send_replace(Some(service.base.clone()));
         *self.service.lock().await = Some(service);
+    }
+
+    /// Returns the service's process.
+    pub async fn id(&self) -> Pid {
+        self.service().await.as_ref().expect("the service runs").id()
     }
 
     /// Returns the service while nothing else may happen to it.
@@ -149,7 +161,7 @@ impl Stage {
         let leaving = service.take().expect("the service runs");
         self.base.send_replace(None);
         let mut past = self.past.lock().await;
-        past.children.extend(children(leaving.id()));
+        past.children.extend(children(leaving.id()).into_iter().map(Child::of));
         past.lives += 1;
         leaving
     }
@@ -162,7 +174,10 @@ impl Stage {
             children(service.as_ref()?.id()).into_iter().find(is_task_server)
         });
         let child = child.await;
-        self.past.lock().await.children.push(child);
+        let mut past = self.past.lock().await;
+        if past.children.last().is_none_or(|last| last.id != child) {
+            past.children.push(Child::of(child));
+        }
         child
     }
 
@@ -170,6 +185,16 @@ impl Stage {
     pub async fn signal_child(&self, signal: Signal) {
         // One that has just died needs no signal.
         let _ = kill_process(Pid::from_raw(self.child().await).unwrap(), signal);
+    }
+
+    /// Kills the task server, or the one after another that was killed, and returns which one it was.
+    pub async fn kill_child(&self, last: i32) -> i32 {
+        let next = eventually("there is another task server", || async {
+            Some(self.child().await).filter(|child| *child != last)
+        });
+        let child = next.await;
+        let _ = kill_process(Pid::from_raw(child).unwrap(), Signal::KILL);
+        child
     }
 
     /// Has the task server say what is no answer to anything.
@@ -221,7 +246,7 @@ impl Stage {
     pub async fn left_open(&self) -> Option<String> {
         let mut count = 0;
         for _ in 0..100 {
-            let id = self.service().await.as_ref().expect("the service runs").id();
+            let id = self.id().await;
             count = std::fs::read_dir(format!("/proc/{}/fd", id.as_raw_nonzero())).unwrap().count();
             if count <= ENOUGH_FILES {
                 return None;
@@ -244,17 +269,31 @@ fn is_task_server(process: &i32) -> bool {
     String::from_utf8_lossy(&command).contains("mcp-server")
 }
 
-/// Lists which of these processes still live as task servers.
-pub async fn survivors(children: &[i32]) -> Vec<String> {
+impl Child {
+    fn of(id: i32) -> Self {
+        Self { id, born: born(id) }
+    }
+
+    fn lives(&self) -> bool {
+        self.born.is_some() && is_task_server(&self.id) && born(self.id) == self.born
+    }
+}
+
+/// Returns when a process was born, as the kernel counts.
+fn born(process: i32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split(' ').nth(19).map(str::to_owned)
+}
+
+/// Lists which of these task servers still live.
+pub async fn survivors(children: &[Child]) -> Vec<String> {
     for _ in 0..200 {
-        if !children.iter().any(is_task_server) {
+        if !children.iter().any(Child::lives) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    children
-        .iter()
-        .filter(|child| is_task_server(child))
-        .map(|child| format!("task server {child}"))
-        .collect()
+    let living = children.iter().filter(|child| child.lives());
+    living.map(|child| format!("task server {}", child.id)).collect()
 }

@@ -1,5 +1,6 @@
 //! The figures, in the order in which a run measures them. What is compared is measured in turn, round by round.
 
+mod goodput;
 mod history;
 mod memory;
 mod speed;
@@ -44,6 +45,7 @@ pub(crate) async fn run(settings: &Settings) -> anyhow::Result<()> {
         faults.extend(start::measure(settings, &ground, report).await.err());
         faults.extend(history::measure(settings, &ground, report).await.err());
         faults.extend(memory::measure(settings, &ground, report).await.err());
+        faults.extend(goodput::measure(settings, &ground, report).await.err());
         faults.extend(streams::measure(settings, &ground, report).await.err());
     }
     println!("{}", report.table());

@@ -3,8 +3,6 @@
 
 use serde_json::Value;
 
-use super::usual;
-
 /// What a chunk says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Chunk {
@@ -43,16 +41,9 @@ pub(super) struct CallPart {
     pub(super) extra_content: Option<Value>,
 }
 
-/// Reads the data of an event. Some servers send a list, so there can be several chunks.
+/// Reads the data of an event, whatever shape it has; `usual` is faster where it will do. Some servers send a list, so there
+/// can be several chunks.
 pub(super) fn parse(data: &str) -> Result<Vec<Chunk>, serde_json::Error> {
-    match usual::parse(data) {
-        Some(chunk) => Ok(vec![chunk]),
-        None => parse_anything(data),
-    }
-}
-
-/// Reads the data of an event, whatever shape it has.
-pub(super) fn parse_anything(data: &str) -> Result<Vec<Chunk>, serde_json::Error> {
     Ok(match serde_json::from_str(data)? {
         Value::Array(values) => values.iter().map(Chunk::of).collect(),
         value => vec![Chunk::of(&value)],

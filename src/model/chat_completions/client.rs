@@ -2,7 +2,7 @@
 //!
 //! Its own way of reading loses the calls of some providers, spawns a task and buffers without a bound. So it is
 //! asked for a plain answer, not a stream, and even that is taken out under its hands: our service keeps the
-//! response and gives back a `null` for it to read.
+//! response and gives back a `null` for it to read. It writes a `null` too: our service puts the body into the request.
 
 use std::{
     sync::{
@@ -14,18 +14,13 @@ use std::{
 
 use async_openai::{config::Config, error::OpenAIError, middleware::HttpRequestFactory};
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt};
 use http::header;
 use reqwest::Response;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{
-    Map, Value,
-    value::{RawValue, to_raw_value},
-};
-use tokio::{
-    sync::mpsc,
-    time::{Instant, timeout_at},
-};
+use serde_json::{Map, Value};
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     answer::Answer,
@@ -34,6 +29,7 @@ use super::{
     endpoint::Endpoint,
     failure,
     lessons::{self, Lesson},
+    offer::Offers,
     ours::Ours,
     request,
 };
@@ -50,13 +46,17 @@ use crate::{
 /// as many as there were questions at once.
 const MOST_IDLE: usize = 64;
 
+/// Where the one response of a request is left for us.
+type Handover = Arc<Mutex<Option<reqwest::Result<Response>>>>;
+
 /// A model of one provider.
 pub(in crate::model) struct Client {
     provider: Provider,
-    model: String,
+    model: Arc<str>,
     quirks: Quirks,
     price: Option<Price>,
     extra_body: Map<String, Value>,
+    offers: Offers,
     secrets: Arc<[SecretString]>,
     endpoint: Arc<dyn Config>,
     http: reqwest::Client,
@@ -92,10 +92,11 @@ impl Client {
             .map_err(|error| ModelSetupError::NoHttpClient { reason: error.to_string() })?;
         Ok(Self {
             provider,
-            model: settings.model.trim().to_owned(),
+            model: settings.model.trim().into(),
             quirks: settings.quirks,
             price: settings.price,
             extra_body: settings.extras.body.clone(),
+            offers: Offers::new(settings.quirks.schema),
             secrets: endpoint.secrets(&settings.extras),
             endpoint: Arc::new(endpoint),
             http,
@@ -108,22 +109,23 @@ impl Client {
 
     /// Sends a request and returns the response once its head is there, whatever its status. What was never sent costs
     /// nothing.
-    async fn send(&self, body: &RawValue, deadline: Instant, tab: &mut Tab) -> Result<Response, ModelError> {
-        let (handover, mut response) = mpsc::channel(1); // one place, for the one response of this request
-        let http = self.http.clone();
-        let service =
-            tower::service_fn(move |request| keep_response(http.clone(), request, handover.clone()));
+    async fn send(&self, body: &Bytes, deadline: Instant, tab: &mut Tab) -> Result<Response, ModelError> {
+        let handover = Handover::default();
+        let (http, body, kept) = (self.http.clone(), body.clone(), handover.clone());
+        let service = tower::service_fn(move |request| {
+            keep_response(http.clone(), request, body.clone(), kept.clone())
+        });
         let openai = async_openai::Client::build(self.http.clone(), Arc::clone(&self.endpoint))
             .with_http_service(service);
-        let sent = timeout_at(deadline, openai.chat().create_byot::<&RawValue, ()>(body)).await;
-        match response.try_recv() {
-            Ok(outcome) => outcome.map_err(|error| {
+        let sent = timeout_at(deadline, openai.chat().create_byot::<(), ()>(())).await;
+        match handover.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(outcome) => outcome.map_err(|error| {
                 if error.is_connect() || error.is_builder() {
                     tab.close();
                 }
                 failure::of_transport(error)
             }),
-            Err(_) => Err(match sent {
+            None => Err(match sent {
                 Ok(Ok(())) => ModelError::new(ModelErrorKind::Upstream, "no response was kept"),
                 Ok(Err(error)) => {
                     tab.close();
@@ -136,16 +138,17 @@ impl Client {
 
     /// Sends a request and returns the body of its reply, or what went wrong instead. A parameter that the model
     /// refuses is replaced or left out from then on, and the request sent once more.
-    async fn open(&self, body: Value, meter: &Meter) -> Result<Body, ModelError> {
+    async fn open(&self, body: Bytes, meter: &Meter) -> Result<Body, ModelError> {
         let deadline = Instant::now() + self.first_token_timeout;
         let known = self.with_lessons(|lessons| lessons.clone());
-        let written = written(lessons::applied(body, &known))?;
-        let answer = match self.try_open(&written, deadline, meter).await? {
+        let body =
+            if known.is_empty() { body } else { changed(&body, |body| lessons::applied(body, &known))? };
+        let answer = match self.try_open(&body, deadline, meter).await? {
             Ok(reading) => return Ok(reading),
             Err(answer) => answer,
         };
-        let body = serde_json::from_str(written.get()).map_err(not_sent)?;
-        let learned = lessons::learn(answer.status(), &answer.text(), &body, &known);
+        let read = serde_json::from_slice(&body).map_err(not_sent)?;
+        let learned = lessons::learn(answer.status(), &answer.text(), &read, &known);
         let error = answer.into_error();
         // Other refusals may repeat what the user or the model wrote.
         if learned.is_empty() || error.kind != ModelErrorKind::InvalidRequest {
@@ -154,18 +157,18 @@ impl Client {
         let parameters = learned.iter().map(Lesson::parameter).collect::<Vec<_>>().join(", ");
         tracing::warn!(model.name = %self.model, parameters, "the model does not take these parameters so");
         self.remember(&learned);
-        let written = self::written(lessons::applied(body, &learned))?;
-        self.try_open(&written, deadline, meter).await?.map_err(Answer::into_error)
+        let body = written(&lessons::applied(read, &learned))?;
+        self.try_open(&body, deadline, meter).await?.map_err(Answer::into_error)
     }
 
     /// Sends a request: the body of its reply, or the answer that stands in its place and costs nothing.
     async fn try_open(
         &self,
-        body: &RawValue,
+        body: &Bytes,
         deadline: Instant,
         meter: &Meter,
     ) -> Result<Result<Body, Answer>, ModelError> {
-        let bytes = body.get().len();
+        let bytes = body.len();
         let decoder = Decoder::new(self.provider, self.quirks.echo, bytes);
         let mut tab = Tab::open(meter, self.price, bytes);
         let response = self.send(body, deadline, &mut tab).await?;
@@ -174,6 +177,19 @@ impl Client {
         }
         tab.close();
         Ok(Err(Answer::read(response).await))
+    }
+
+    /// Adds what the operator wants in each request, if there is any of it.
+    fn extended(&self, body: Bytes) -> Result<Bytes, ModelError> {
+        if self.extra_body.is_empty() {
+            return Ok(body);
+        }
+        changed(&body, |mut body| {
+            if let Value::Object(fields) = &mut body {
+                fields.extend(self.extra_body.clone());
+            }
+            body
+        })
     }
 
     /// Keeps what was learned, once: two requests may have learned the same at the same time.
@@ -195,7 +211,7 @@ impl Client {
 #[async_trait]
 impl Model for Client {
     fn identity(&self) -> ModelIdentity {
-        ModelIdentity { provider: self.provider.name().to_owned(), model: self.model.clone() }
+        ModelIdentity { provider: self.provider.name().to_owned(), model: self.model.as_ref().to_owned() }
     }
 
     /// What the table says, or the model itself: one that has said how much it takes is believed from then on.
@@ -207,11 +223,11 @@ impl Model for Client {
         &self,
         request: ModelRequest<'_>,
     ) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
-        let mut body = request::body(self.provider, &self.model, self.quirks, &request);
-        if let Value::Object(fields) = &mut body {
-            fields.extend(self.extra_body.clone());
-        }
-        let ours = Ours::of(request.tools, self.quirks.schema, &self.model, self.price);
+        let offer = self.offers.of(request.tools).map_err(not_sent)?;
+        let body =
+            request::body(self.provider, &self.model, self.quirks, &offer, &request).map_err(not_sent)?;
+        let body = self.extended(body.into())?;
+        let ours = Ours::of(offer, self.model.clone(), self.price);
         let (secrets, window) = (Arc::clone(&self.secrets), Arc::clone(&self.window));
         let noted = move |error: ModelError| {
             window.fetch_min(error.context_limit.unwrap_or(usize::MAX), Ordering::Relaxed);
@@ -227,23 +243,28 @@ impl Model for Client {
     }
 }
 
-/// Executes a request, keeps the outcome for us, and gives async-openai a response of which it can make
-/// nothing.
+/// Puts the body into a request, executes that, keeps the outcome for us, and gives async-openai a response
+/// of which it can make nothing.
 async fn keep_response(
     http: reqwest::Client,
     request: HttpRequestFactory,
-    handover: mpsc::Sender<reqwest::Result<Response>>,
+    body: Bytes,
+    handover: Handover,
 ) -> Result<Response, OpenAIError> {
-    let outcome = http.execute(request.build().await?).await;
-    drop(handover.try_send(outcome)); // whoever waited for it may be gone
+    let mut request = request.build().await?;
+    *request.body_mut() = Some(body.into());
+    let outcome = http.execute(request).await;
+    *handover.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
     Ok(http::Response::new("null").into())
 }
 
-/// Writes a body as it is sent. Its tree is many times as large and is not kept while the provider thinks.
-fn written(body: Value) -> Result<Box<RawValue>, ModelError> {
-    let written = to_raw_value(&body);
-    drop(body);
-    written.map_err(not_sent)
+/// Reads a body, changes it and writes it again; that is rare, so its tree is made only here.
+fn changed(body: &[u8], change: impl FnOnce(Value) -> Value) -> Result<Bytes, ModelError> {
+    written(&change(serde_json::from_slice(body).map_err(not_sent)?))
+}
+
+fn written(body: &Value) -> Result<Bytes, ModelError> {
+    serde_json::to_vec(body).map(Bytes::from).map_err(not_sent)
 }
 
 fn not_sent(error: impl Into<BoxError>) -> ModelError {

@@ -34,22 +34,15 @@ impl Decoder {
         outcome
     }
 
-    fn read_events(&mut self, bytes: &[u8], said: &mut Vec<ModelEvent>) -> Result<Progress, ModelError> {
-        let mut events = Vec::new();
-        let outcome = self.events.read(bytes, &mut events);
-        self.has_begun |= !events.is_empty();
-        for event in events {
-            if self.reply.read(&event, said)? == Progress::Over {
+    fn read_events(&mut self, mut bytes: &[u8], said: &mut Vec<ModelEvent>) -> Result<Progress, ModelError> {
+        while let Some(event) = self.events.next(&mut bytes).map_err(|sse::TooLarge| too_large())? {
+            self.has_begun = true;
+            if self.reply.read(event, said)? == Progress::Over {
                 self.events = sse::Reader::default(); // what came with the end is not part of the reply
                 return Ok(Progress::Over);
             }
         }
-        match outcome {
-            Ok(()) => Ok(Progress::Open),
-            Err(sse::TooLarge) => {
-                Err(ModelError::new(ModelErrorKind::MalformedReply, "an event exceeds the limit"))
-            }
-        }
+        Ok(Progress::Open)
     }
 
     /// Tells whether an event has come; comments, which only keep the connection alive, do not count.
@@ -69,9 +62,9 @@ impl Decoder {
 
     /// Ends the body and adds what is left to say: nothing and an error if the reply is not whole.
     pub(super) fn close(self, said: &mut Vec<ModelEvent>) -> Result<(), ModelError> {
-        let mut reply = self.reply;
-        let last = self.events.finish().filter(has_all_its_data);
-        let read = last.map_or(Ok(Progress::Open), |last| reply.read(&last, said));
+        let Self { mut events, mut reply, has_begun: _ } = self;
+        let last = events.finish().filter(has_all_its_data);
+        let read = last.map_or(Ok(Progress::Open), |last| reply.read(last, said));
         let spent = reply.spent();
         match read.and_then(|_progress| reply.close()) {
             Ok(events) => said.extend(events),
@@ -85,9 +78,13 @@ impl Decoder {
 }
 
 /// Tells whether an event that lacks its blank line lacks nothing else.
-fn has_all_its_data(event: &sse::Event) -> bool {
+fn has_all_its_data(event: &sse::Event<'_>) -> bool {
     let data = event.data.trim();
     data == "[DONE]" || serde_json::from_str::<serde::de::IgnoredAny>(data).is_ok()
+}
+
+fn too_large() -> ModelError {
+    ModelError::new(ModelErrorKind::MalformedReply, "an event exceeds the limit")
 }
 
 #[cfg(test)]

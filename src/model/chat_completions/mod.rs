@@ -5,8 +5,9 @@
 //!
 //! - `client`: implements `Model`; sends with async-openai. `endpoint`: where to, and with which headers
 //! - `body`: reads the body of the answer, with a limit on every wait
-//! - `repair`: any history to one that providers accept; `request`: that and our tools as a JSON body; `schema`: a tool's schema in the provider's dialect;
-//!   `strict`: in the strictest one; `names`: a tool's name as the provider takes it
+//! - `repair`: any history to one that providers accept; `request`: that and our tools as a JSON body
+//! - `offer`: a list of tools as text, made once; `schema`: a tool's schema in the provider's dialect; `strict`: in the
+//!   strictest one; `names`: a tool's name as the provider takes it
 //! - `lessons`: what a refusal teaches about the parameters that a model takes
 //! - `decode`: joins the readers that follow
 //! - `sse`: bytes to server-sent events
@@ -28,6 +29,7 @@ mod failure;
 mod lessons;
 mod meta;
 mod names;
+mod offer;
 mod ours;
 mod repair;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Names of tools as providers take them, and back. A tool server names its tools as it likes; a provider refuses the whole
 //! request for one name with a dot in it. Pure, and the same for the same tools.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use crate::domain::Tool;
 
@@ -9,7 +9,7 @@ use crate::domain::Tool;
 const LIMIT: usize = 64;
 
 /// The tools of one request: each by our name and by the one that the provider sees. No two look the same.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Names(Vec<(String, String)>);
 
 impl Names {
@@ -28,9 +28,9 @@ impl Names {
 
     /// Returns the name of a tool as the provider sees it. One that is not on offer, as a history may have it, is brought into
     /// the same form: one bad name in a history would otherwise have every later request refused.
-    pub(super) fn written(&self, ours: &str) -> String {
+    pub(super) fn written(&self, ours: &str) -> Cow<'_, str> {
         let known = self.0.iter().find(|(name, _)| name == ours);
-        known.map_or_else(|| accepted(ours), |(_, written)| written.clone())
+        known.map_or_else(|| Cow::Owned(accepted(ours)), |(_, written)| Cow::Borrowed(written.as_str()))
     }
 
     /// Returns our name of a tool that the provider names. A name that was never given is left as it is.
@@ -85,7 +85,7 @@ mod tests {
     fn what_looks_the_same_gets_a_number_and_what_is_accepted_keeps_its_name() {
         let tools = tools(&["add.task", "add task", "add_task", "add_task_2"]);
         let names = Names::of(&tools);
-        let written: Vec<String> = tools.iter().map(|tool| names.written(&tool.name)).collect();
+        let written: Vec<Cow<'_, str>> = tools.iter().map(|tool| names.written(&tool.name)).collect();
         assert_eq!(written, ["add_task_3", "add_task_4", "add_task", "add_task_2"]);
         assert_eq!(names.read("add_task_4".into()), "add task");
         assert_eq!(
@@ -108,7 +108,7 @@ mod tests {
                 let fits = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
                 prop_assert!((1..=64).contains(&written.len()) && written.chars().all(fits), "{written:?}");
                 prop_assert!(seen.insert(written.clone()), "{written:?} stands for two");
-                prop_assert_eq!(names.read(written), name);
+                prop_assert_eq!(names.read(written.into_owned()), name);
             }
         }
     }

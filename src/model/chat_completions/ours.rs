@@ -1,32 +1,27 @@
 //! Brings what a model says back into our terms: tools by our names, arguments as their schema has them, costs in money, and
 //! what the provider wants back with the name of the model that said it.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::{names::Names, strict};
+use super::{offer::Offer, strict};
 use crate::{
-    domain::{ModelEvent, RequestedCall, Tool, ToolSchema},
-    model::{
-        providers::{Price, quirks::Dialect},
-        tab::priced,
-    },
+    domain::{ModelEvent, RequestedCall},
+    model::{providers::Price, tab::priced},
 };
 
 /// What is known of a request when its reply is read.
 pub(super) struct Ours {
-    names: Names,
-    /// The schemas of tools whose arguments hold fillers.
-    schemas: Vec<(String, ToolSchema)>,
-    model: String,
+    offer: Arc<Offer>,
+    model: Arc<str>,
     price: Option<Price>,
 }
 
 impl Ours {
-    /// Remembers a request with these tools.
-    pub(super) fn of(tools: &[Tool], dialect: Dialect, model: &str, price: Option<Price>) -> Self {
-        let is_filled = dialect == Dialect::OpenAiStrict;
-        let schemas = tools.iter().filter(|_| is_filled).map(|tool| (tool.name.clone(), tool.schema.clone()));
-        Self { names: Names::of(tools), schemas: schemas.collect(), model: model.to_owned(), price }
+    /// Remembers a request with this offer.
+    pub(super) const fn of(offer: Arc<Offer>, model: Arc<str>, price: Option<Price>) -> Self {
+        Self { offer, model, price }
     }
 
     /// Brings an event back into our terms.
@@ -45,10 +40,9 @@ impl Ours {
     }
 
     fn call(&self, call: RequestedCall) -> RequestedCall {
-        let name = self.names.read(call.name);
-        let schema = self.schemas.iter().find(|(tool, _)| *tool == name);
-        let arguments = match schema {
-            Some((_, schema)) => strict::without_fillers(&call.arguments, schema.document()),
+        let name = self.offer.names().read(call.name);
+        let arguments = match self.offer.filled(&name) {
+            Some(schema) => strict::without_fillers(&call.arguments, schema.document()),
             None => call.arguments,
         };
         let provider_meta = call.provider_meta.map(|meta| self.signed(meta));
@@ -57,7 +51,7 @@ impl Ours {
 
     fn signed(&self, mut meta: Value) -> Value {
         if let Value::Object(fields) = &mut meta {
-            fields.insert("model".into(), self.model.as_str().into());
+            fields.insert("model".into(), self.model.as_ref().into());
         }
         meta
     }
@@ -68,6 +62,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{
+        domain::{Tool, ToolSchema},
+        model::providers::quirks::Dialect,
+    };
 
     #[test]
     fn a_call_comes_back_under_our_name_without_fillers_and_with_the_name_of_its_model() {
@@ -90,7 +88,10 @@ mod tests {
             })
         };
         let told = call("tasks_add", r#"{"title":null}"#, None);
-        let ours = |dialect| Ours::of(std::slice::from_ref(&tool), dialect, "m", None).event(told.clone());
+        let ours = |dialect| {
+            let offer = Offer::of(std::slice::from_ref(&tool), dialect).unwrap();
+            Ours::of(Arc::new(offer), "m".into(), None).event(told.clone())
+        };
         assert_eq!(ours(Dialect::OpenAiStrict), call("tasks.add", "{}", Some("m")));
         assert_eq!(ours(Dialect::Full), call("tasks.add", r#"{"title":null}"#, Some("m")));
     }

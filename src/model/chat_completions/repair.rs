@@ -3,19 +3,41 @@
 //! Runs are ended so that histories are in order. This is the second wall: one odd item, from an older version or a
 //! hand in the database, would otherwise have every later turn of its conversation refused.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{collections::HashMap, fmt};
 
 use crate::domain::{CallId, Item, Reply, ToolCall, ToolResult};
 
 /// One message of a request, in its order.
 #[derive(Debug, PartialEq)]
 pub(super) enum Said<'a> {
-    /// What the user said, with what stands beside it; several messages in a row are one.
-    User(Cow<'a, str>),
+    /// What the user said; several messages in a row are one.
+    User(Words<'a>),
     /// A reply of text, calls or both.
     Reply(&'a Reply),
     /// The answer to a call of the reply before; none where it is not known.
     Answer(&'a ToolCall, Option<&'a ToolResult>),
+}
+
+/// A part of a history of which only the user's messages count, each with what stands beside it. They are joined as they are
+/// written: nothing is copied.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Words<'a>(&'a [Item]);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut gap = "";
+        for item in self.0 {
+            let Item::User(message) = item else { continue };
+            f.write_str(gap)?;
+            if !message.context.is_empty() {
+                f.write_str(&message.context)?;
+                f.write_str("\n")?;
+            }
+            f.write_str(&message.text)?;
+            gap = "\n\n";
+        }
+        Ok(())
+    }
 }
 
 /// Puts a history in order: it begins with the user, no reply is empty, and each call is followed by exactly one answer.
@@ -27,12 +49,21 @@ pub(super) fn repaired(history: &[Item]) -> Vec<Said<'_>> {
             answers.entry(result.call_id).or_insert(result);
         }
     }
-    let mut said = Vec::new();
-    for item in history.iter().skip_while(|item| !matches!(item, Item::User(_))) {
+    let mut said = Vec::with_capacity(history.len());
+    // Where the messages of the user begin that stand last in `said`.
+    let mut first = None;
+    for (place, item) in history.iter().enumerate().skip_while(|(_, item)| !matches!(item, Item::User(_))) {
         match item {
-            Item::User(message) => add_user(&mut said, text_of(message)),
+            Item::User(_) => {
+                if first.is_some() {
+                    said.pop();
+                }
+                let words = history.get(*first.get_or_insert(place)..=place).unwrap_or_default();
+                said.push(Said::User(Words(words)));
+            }
             Item::Assistant(reply) if reply.text.is_empty() && reply.calls.is_empty() => {}
             Item::Assistant(reply) => {
+                first = None;
                 said.push(Said::Reply(reply));
                 let answered = |call| Said::Answer(call, answers.get(&call.id).copied());
                 said.extend(reply.calls.iter().map(answered));
@@ -41,23 +72,6 @@ pub(super) fn repaired(history: &[Item]) -> Vec<Said<'_>> {
         }
     }
     said
-}
-
-fn add_user<'a>(said: &mut Vec<Said<'a>>, text: Cow<'a, str>) {
-    match said.last_mut() {
-        Some(Said::User(earlier)) => {
-            let joined = format!("{earlier}\n\n{text}");
-            *earlier = Cow::Owned(joined);
-        }
-        Some(Said::Reply(_) | Said::Answer(..)) | None => said.push(Said::User(text)),
-    }
-}
-
-fn text_of(message: &crate::domain::UserMessage) -> Cow<'_, str> {
-    match message.context.as_str() {
-        "" => Cow::Borrowed(message.text.as_str()),
-        context => Cow::Owned(format!("{context}\n{}", message.text)),
-    }
 }
 
 #[cfg(test)]
@@ -133,8 +147,10 @@ mod tests {
             Item::Assistant(Reply::of_text("before")),
             user("a"),
             Item::Assistant(Reply::of_text("")),
-            user("b"),
+            Item::User(UserMessage { text: "b".into(), context: "Friday".into() }),
+            answers(&call(), "lost"),
+            user("c"),
         ];
-        assert_eq!(briefly(&history), ["user a\n\nb"]);
+        assert_eq!(briefly(&history), ["user a\n\nFriday\nb\n\nc"]);
     }
 }

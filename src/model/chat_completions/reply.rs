@@ -12,7 +12,7 @@ use super::{
     failure,
     meta::Meta,
     sse::Event,
-    usage,
+    usage, usual,
 };
 use crate::{
     domain::{Finish, MESSAGE_LIMIT, ModelError, ModelErrorKind, ModelEvent, Usage, cut_at, without_nul},
@@ -59,7 +59,11 @@ impl Reader {
     }
 
     /// Takes in an event and adds what it says to `out`. After an error nothing is to be read any more.
-    pub(super) fn read(&mut self, event: &Event, out: &mut Vec<ModelEvent>) -> Result<Progress, ModelError> {
+    pub(super) fn read(
+        &mut self,
+        event: Event<'_>,
+        out: &mut Vec<ModelEvent>,
+    ) -> Result<Progress, ModelError> {
         let data = event.data.trim();
         if data.is_empty() || event.name == "keepalive" || event.name == "ping" {
             return Ok(Progress::Open);
@@ -68,10 +72,12 @@ impl Reader {
             self.is_done = true;
             return Ok(Progress::Over);
         }
-        let Ok(chunks) = chunk::parse(data) else {
-            return Err(not_json(event));
-        };
-        for chunk in chunks {
+        if event.name != "error"
+            && let Some(chunk) = usual::parse(data)
+        {
+            return self.read_chunk(chunk, out);
+        }
+        for chunk in chunk::parse(data).map_err(|_| not_json(event))? {
             if event.name == "error" && chunk.error.is_none() {
                 return Err(failure::of_event(data));
             }
@@ -180,10 +186,10 @@ impl Reader {
     }
 }
 
-fn not_json(event: &Event) -> ModelError {
-    let beginning = cut_at(&event.data, 200);
-    match event.name.as_str() {
-        "error" => failure::of_event(&event.data),
+fn not_json(event: Event<'_>) -> ModelError {
+    let beginning = cut_at(event.data, 200);
+    match event.name {
+        "error" => failure::of_event(event.data),
         _ => ModelError::new(ModelErrorKind::MalformedReply, format!("not JSON: {beginning}")),
     }
 }
@@ -200,7 +206,7 @@ mod tests {
             (Reader::new(provider, providers::quirks::of(provider, "").echo, 30), Vec::new());
         for chunk in chunks {
             let data = chunk.as_str().map_or_else(|| chunk.to_string(), ToOwned::to_owned);
-            match reader.read(&Event { name: String::new(), data }, &mut out) {
+            match reader.read(Event { name: "", data: &data }, &mut out) {
                 Ok(Progress::Open) => {}
                 Ok(Progress::Over) => break,
                 Err(error) => return (out, Some(error.kind)),

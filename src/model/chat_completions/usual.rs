@@ -95,7 +95,7 @@ mod tests {
     use std::{fs, path::Path};
 
     use super::*;
-    use crate::model::chat_completions::chunk::parse_anything;
+    use crate::model::chat_completions::chunk;
 
     /// Returns the data of every event of every recorded reply.
     fn recorded() -> Vec<String> {
@@ -117,7 +117,7 @@ mod tests {
         let all = recorded();
         let fast: Vec<&String> = all.iter().filter(|data| parse(data).is_some()).collect();
         for data in &fast {
-            assert_eq!(vec![parse(data).unwrap()], parse_anything(data).unwrap(), "{data}");
+            assert_eq!(vec![parse(data).unwrap()], chunk::parse(data).unwrap(), "{data}");
         }
         assert!(fast.len() > 100, "{} of {} chunks are usual", fast.len(), all.len());
     }

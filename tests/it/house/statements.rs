@@ -22,7 +22,8 @@ const RAW: [(&str, &[&str]); 15] = [
     // It takes fixed text, as every other query of the driver's does.
     ("raw_sql", &["db/src/connection.rs", FOR_TESTS]),
     ("QueryBuilder", &[]),
-    ("cust", &[]),
+    // Fixed text, for an aggregate that the builder has no word for.
+    ("cust", &["src/store/context.rs"]),
     ("cust_with_expr", &[]),
     ("cust_with_exprs", &[]),
     ("cust_with_values", &[]),

@@ -2,12 +2,20 @@
 
 mod strict;
 
+use super::*;
 use crate::{
-    domain::{CallStatus, ConversationId, Item, Meter, ProviderMeta, ToolSchema, UserMessage},
-    model::{fake::ALONE, providers},
+    domain::{CallStatus, Meter, Tool, ToolSchema, UserMessage},
+    model::{fake::ALONE, providers, providers::quirks::Dialect},
 };
 
-use super::*;
+/// Reads a body back, as providers do. It stands there as a tree would be written.
+fn body(provider: Provider, model: &str, quirks: Quirks, request: &ModelRequest<'_>) -> Value {
+    let offer = Offer::of(request.tools, quirks.schema).unwrap();
+    let written = super::body(provider, model, quirks, &offer, request).unwrap();
+    let read: Value = serde_json::from_slice(&written).unwrap();
+    assert_eq!(String::from_utf8(written).unwrap(), read.to_string());
+    read
+}
 
 fn user(text: &str, context: &str) -> Item {
     Item::User(UserMessage { text: text.into(), context: context.into() })

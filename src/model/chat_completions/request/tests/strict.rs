@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::super::body;
+use super::body;
 use crate::{
     domain::{
         CallId, CallStatus, ConversationId, Item, Meter, ModelRequest, ProviderMeta, Reply, Tool, ToolCall,

@@ -80,7 +80,8 @@ impl Runs {
                 let mut events = hearing.live.read(hearing.seen).await;
                 if events.is_empty() {
                     // Closed without the end: the database was away when it should have been stored.
-                    events = inner.wait_for_stored(&user, run, hearing.seen).await;
+                    // Boxed, since every listener's stream would have room for it.
+                    events = Box::pin(inner.wait_for_stored(&user, run, hearing.seen)).await;
                 }
                 let (last, event) = events.last()?;
                 let is_ended = matches!(**event, Event::Ended(_));

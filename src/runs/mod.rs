@@ -3,6 +3,7 @@
 //! Everybody who listens, to a live run or to one long over, does so by [`Runs::follow`].
 
 mod acceptance;
+mod asked;
 mod drive;
 mod ending;
 mod follow;

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use parlor_failpoints::failpoint;
 use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 use tracing::Instrument;
@@ -13,18 +13,15 @@ use tracing::Instrument;
 use super::{
     Inner, Runs,
     acceptance::Acceptance,
+    asked::{Asked, asked, idempotency_key},
     drive::{Job, drive},
     memory::Beginning,
-    reading::Ahead,
     recorder::Recorder,
-    turn::{NewTurn, Prompt},
+    turn::NewTurn,
 };
 use crate::{
-    agent::instructions,
-    domain::{
-        ConversationId, EventId, ItemId, Model, ModelIdentity, NoSuchModel, RunId, Usage, UserId, UserMessage,
-    },
-    store::{Accept, AcceptError, Accepted, Again, Hold, IdempotencyKey, NewRun, Place, Refusal, StoreError},
+    domain::{ConversationId, EventId, ItemId, Model, NoSuchModel, RunId, Usage, UserId},
+    store::{AcceptError, Accepted, Hold, IdempotencyKey, Refusal, StoreError},
 };
 
 /// A run that was started, now or by an earlier request with the same key.
@@ -211,46 +208,6 @@ impl Inner {
     }
 }
 
-/// What the store is asked for.
-enum Asked {
-    Turn(Accept),
-    Again(Again),
-}
-
-impl Asked {
-    const fn run(&self) -> &NewRun {
-        match self {
-            Self::Turn(turn) => &turn.run,
-            Self::Again(again) => &again.run,
-        }
-    }
-
-    /// Returns what the history can be guessed from before the turn is accepted. What is taken back by another answer is
-    /// not known until then.
-    fn ahead(&self) -> Option<Ahead> {
-        let Self::Turn(turn) = self else { return None };
-        Some(Ahead {
-            message: turn.message.clone(),
-            message_id: turn.message_id,
-            begins: matches!(turn.conversation, Place::New(_)),
-            key: turn.key.clone(),
-        })
-    }
-
-    fn key(&self) -> Option<&str> {
-        let (Self::Turn(Accept { key, .. }) | Self::Again(Again { key, .. })) = self;
-        key.as_ref().map(|key| key.key.as_str())
-    }
-
-    const fn place(&self) -> (RunId, ConversationId) {
-        let conversation = match self {
-            Self::Turn(turn) => turn.conversation.conversation(),
-            Self::Again(again) => again.conversation,
-        };
-        (self.run().id, conversation)
-    }
-}
-
 /// Says where a run begins that was just accepted: its acceptance is stored under its first event.
 fn beginning(message: ItemId, now: DateTime<Utc>) -> Beginning {
     let next = EventId::first_of(1);
@@ -262,33 +219,6 @@ fn beginning(message: ItemId, now: DateTime<Utc>) -> Beginning {
         usage: Usage::default(),
         started_at: now,
     }
-}
-
-fn asked(inner: &Inner, turn: &NewTurn, model: ModelIdentity) -> Asked {
-    let (user, key) = (turn.principal.user.clone(), idempotency_key(inner, turn));
-    let run = NewRun {
-        id: RunId::new(),
-        first_message: ItemId::new(),
-        model,
-        tool_choice: turn.tool_choice,
-        owner: inner.owner.clone(),
-    };
-    let (place, text) = match &turn.prompt {
-        Prompt::Begin(text) => (Place::New(ConversationId::new()), text),
-        Prompt::Say(conversation, text) => (Place::In(*conversation), text),
-        Prompt::Again(conversation, after) => {
-            return Asked::Again(Again { user, conversation: *conversation, after: *after, run, key });
-        }
-    };
-    let context = instructions::context(inner.clock.now(), turn.timezone.as_ref(), &turn.metadata);
-    let message = UserMessage { text: text.clone(), context };
-    let message_id = ItemId::new();
-    Asked::Turn(Accept { user, conversation: place, message, message_id, run, key })
-}
-
-fn idempotency_key(inner: &Inner, turn: &NewTurn) -> Option<IdempotencyKey> {
-    let lifetime = TimeDelta::from_std(inner.settings.idempotency).unwrap_or(TimeDelta::MAX);
-    turn.key.clone().map(|key| IdempotencyKey { key, body_hash: turn.digest(), lifetime })
 }
 
 fn refused(error: AcceptError) -> Result<Started, StartError> {

@@ -16,9 +16,10 @@ use crate::domain::{ConversationId, Item, ItemId, RunId, RunStatus, UserId};
 /// The first position of every conversation.
 const FIRST: i64 = 1;
 
-/// The bodies of a page as one text, a line each: JSON text has no line ends of its own. A row for each item would cost
-/// more than reading what is in it.
-const LINES: &str = "string_agg(body, '\n' ORDER BY position)";
+/// A page as one text, a line with place and body for each item: JSON text has no line ends of its own. A row for each item
+/// would cost more than reading what is in it, and so would having the database sort the lines: they come as they were
+/// found, and the places say whether that is the order.
+const LINES: &str = "string_agg(position || ' ' || body, '\n')";
 
 /// A part of what a model may be shown of a conversation.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,7 +38,6 @@ pub struct ContextPage {
 
 #[derive(sqlx::FromRow)]
 struct PageRow {
-    first: Option<i64>,
     lines: Option<String>,
     newest: Option<Uuid>,
     last_position: Option<i64>,
@@ -58,15 +58,24 @@ impl Store {
             return Ok(ContextPage::default());
         };
         let lines = row.lines.unwrap_or_default();
-        let items: Result<_, StoreError> = lines.lines().map(item_of).collect();
+        let placed: Result<Vec<(i64, Item)>, StoreError> = lines.lines().rev().map(placed_item).collect();
+        let mut placed = placed?;
+        // Nearly always they stand in order, and then this only looks.
+        placed.sort_by_key(|(position, _)| *position);
         Ok(ContextPage {
-            first: row.first.unwrap_or(FIRST),
-            items: items?,
+            first: placed.first().map_or(FIRST, |(position, _)| *position),
+            items: placed.into_iter().map(|(_, item)| item).collect(),
             newest: row.newest.map(ItemId::from),
             last_position: row.last_position.unwrap_or_default(),
             active: row.active.map(RunId::from),
         })
     }
+}
+
+/// Reads a line of a page.
+fn placed_item(line: &str) -> Result<(i64, Item), StoreError> {
+    let (position, body) = line.split_once(' ').ok_or(StoreError::corrupt("item"))?;
+    Ok((position.parse().map_err(|_| StoreError::corrupt("position"))?, item_of(body)?))
 }
 
 /// Reads an item. The word that says what it is stands first, as we write it; then nothing must be kept while looking for it.
@@ -103,7 +112,6 @@ fn in_one_row(
         .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
         .to_owned();
     Query::select()
-        .expr_as(Func::min(Expr::col(Items::Position)), "first")
         .expr_as(Expr::cust(LINES), "lines")
         .expr_as(Expr::SubQuery(None, Box::new(newest.into())), "newest")
         .expr_as(Expr::SubQuery(None, Box::new(last_position.into())), "last_position")

@@ -7,26 +7,23 @@ use crate::domain::Item;
 /// The items of a conversation from some place on, oldest first.
 #[derive(Debug)]
 pub struct History {
-    /// The position of the first item. Those behind it follow without a gap.
-    first: i64,
     items: Vec<Item>,
+    /// Where each of them stands. There are gaps where answers were taken back.
+    positions: Vec<i64>,
 }
 
 impl History {
-    /// Takes what was read, oldest first; the first of it stands at this position.
-    pub const fn from(first: i64, items: Vec<Item>) -> Self {
-        Self { first, items }
+    /// Takes what was read, oldest first.
+    pub fn new(placed: Vec<(i64, Item)>) -> Self {
+        let (positions, items) = placed.into_iter().unzip();
+        Self { items, positions }
     }
 
-    /// Takes the first message of a conversation.
-    pub fn beginning(message: Item) -> Self {
-        Self { first: 1, items: vec![message] }
-    }
-
-    /// Adds a message that is about to be stored.
+    /// Adds a message that is about to be stored at this position.
     #[must_use]
-    pub fn with(mut self, message: Item) -> Self {
+    pub fn with(mut self, position: i64, message: Item) -> Self {
         self.items.push(message);
+        self.positions.push(position);
         self
     }
 
@@ -35,16 +32,44 @@ impl History {
         &self.items
     }
 
-    /// Adds what happened last.
+    /// Adds what happened last. A run takes its places without a gap.
     pub(super) fn push(&mut self, item: Item) {
+        let position = self.positions.last().map_or(1, |last| last.saturating_add(1));
         self.items.push(item);
+        self.positions.push(position);
     }
 
-    /// Leaves the first so many items out, and returns the position of the one that is the first now.
+    /// Leaves the first so many items out, and returns the position of the one that is the first now. Of a history that has
+    /// no more, the last one stays.
     pub(super) fn leave_out(&mut self, count: usize) -> i64 {
-        let count = count.min(self.items.len());
+        let count = count.min(self.items.len().saturating_sub(1));
         self.items.drain(..count);
-        self.first = self.first.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
-        self.first
+        self.positions.drain(..count);
+        self.positions.first().copied().unwrap_or(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Reply, UserMessage};
+
+    fn user(text: &str) -> Item {
+        Item::User(UserMessage { text: text.into(), context: String::new() })
+    }
+
+    fn says(text: &str) -> Item {
+        Item::Assistant(Reply::of_text(text))
+    }
+
+    #[test]
+    fn where_it_begins_is_where_the_first_item_stands_though_an_answer_was_taken_back_before() {
+        // The first answer to the second message stood at 4, and its place is empty.
+        let read = vec![(1, user("a")), (2, says("b")), (3, user("c")), (6, says("d"))];
+        let mut history = History::new(read).with(7, user("e"));
+        history.push(says("f"));
+        assert_eq!(history.leave_out(2), 3);
+        assert_eq!(history.leave_out(2), 7);
+        assert_eq!(history.items(), [user("e"), says("f")]);
     }
 }

@@ -3,7 +3,10 @@
 
 use tokio::sync::watch;
 
-use crate::store::{Accepted, StoreError};
+use crate::{
+    domain::{Event, ModelIdentity},
+    store::{Accepted, Hold, StoreError},
+};
 
 /// What became of a turn that asked to be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,18 @@ impl Acceptance {
 impl Judge {
     pub(super) fn accept(self, accepted: Accepted) {
         self.0.send_replace(Some(Verdict::Accepted(accepted)));
+    }
+}
+
+/// Tells that a run was accepted.
+pub(super) fn created(hold: &Hold, model: &ModelIdentity, accepted: &Accepted) -> Event {
+    Event::RunCreated {
+        run_id: hold.run,
+        conversation_id: accepted.conversation,
+        user_message_id: accepted.user_message,
+        provider: model.provider.clone(),
+        model: model.model.clone(),
+        attempt: hold.attempt,
     }
 }
 

@@ -134,7 +134,7 @@ impl Drop for Retired<'_> {
 /// Takes the turn. The question to the model need not wait until the message is stored; if another turn came between, it is
 /// asked again.
 async fn work(inner: &Inner, job: &Job) -> Outcome {
-    if let Some(Guess { history, premise }) = inner.guess(job).await {
+    if let Some(Guess { history, premise }) = guess(inner, job).await? {
         job.premise.get_or_init(|| premise);
         let mut taking = take(inner, job, history);
         let (word, done) = tokio::select! {
@@ -158,6 +158,25 @@ async fn work(inner: &Inner, job: &Job) -> Outcome {
             tracing::error!(error = &error as &dyn std::error::Error, "the history could not be read");
             Err(Stop::Failed(RunFailure::StorageUnavailable))
         }
+    }
+}
+
+/// Guesses the history. If the run is accepted meanwhile, that is told at once, for nothing is held back yet that a wrong
+/// guess could spoil; if it is refused, nothing more is read.
+async fn guess(inner: &Inner, job: &Job) -> Result<Option<Guess>, Stop> {
+    let mut guessing = Box::pin(inner.guess(job));
+    let verdict = tokio::select! {
+        biased;
+        guess = &mut guessing => return Ok(guess),
+        verdict = job.acceptance.verdict() => verdict,
+    };
+    match verdict {
+        Verdict::Accepted(accepted) => {
+            job.recorder.accepted(&accepted);
+            Ok(guessing.await)
+        }
+        Verdict::Resumed => Ok(None),
+        Verdict::Refused => Err(Stop::Fenced),
     }
 }
 

@@ -72,8 +72,8 @@ impl Inner {
         }
         let message = Item::User(ahead.message.clone());
         if ahead.begins {
-            let premise = Premise(Some(1));
-            return Some(Guess { history: History::beginning(message), premise });
+            let history = History::new(vec![(1, message)]);
+            return Some(Guess { history, premise: Premise(Some(1)) });
         }
         let most = self.agent.reach(job.model.as_ref());
         let read = self.read(&hold.user, hold.conversation, most).await.ok()?;
@@ -83,8 +83,8 @@ impl Inner {
         if read.active.is_some() || read.history.items().is_empty() {
             return None;
         }
-        let premise = Premise(Some(read.last_position + 1));
-        Some(Guess { history: read.history.with(message), premise })
+        let position = read.last_position + 1;
+        Some(Guess { history: read.history.with(position, message), premise: Premise(Some(position)) })
     }
 
     async fn read(
@@ -96,12 +96,14 @@ impl Inner {
         let (mut pages, mut limit) = (Vec::new(), FIRST_PAGE);
         let (mut rows, mut tokens, mut has_message) = (0, 0, false);
         loop {
-            let before = pages.last().map(|page: &ContextPage| page.first);
+            let before = pages.last().and_then(oldest);
             let page = self.store.context(user, conversation, before, limit).await?;
             let count = page.items.len();
             rows += count;
-            tokens += window::tokens(&page.items);
-            has_message |= page.items.iter().any(|item| matches!(item, Item::User(_)));
+            for (_, item) in &page.items {
+                tokens += window::tokens(std::slice::from_ref(item));
+                has_message |= matches!(item, Item::User(_));
+            }
             pages.push(page);
             if (count as u64) < limit || (has_message && tokens > most) {
                 tracing::debug!(conversation.id = %conversation, rows, "the history was read");
@@ -118,10 +120,14 @@ impl Read {
         let page = pages.first();
         let (newest, active) = page.map_or((None, None), |page| (page.newest, page.active));
         let last_position = page.map_or(0, |page| page.last_position);
-        let first = pages.iter().rev().find(|page| !page.items.is_empty()).map_or(1, |page| page.first);
         let items = pages.into_iter().rev().flat_map(|page| page.items).collect();
-        Self { history: History::from(first, items), newest, last_position, active }
+        Self { history: History::new(items), newest, last_position, active }
     }
+}
+
+/// Returns the position of the first item of a page.
+fn oldest(page: &ContextPage) -> Option<i64> {
+    page.items.first().map(|(position, _)| *position)
 }
 
 /// Decides how many items are read next, when so many had so many tokens: as many as should be enough, and an eighth more.

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{
-    acceptance::Acceptance,
+    acceptance::{Acceptance, created},
     live::Live,
     log::Voice,
     memory::{Beginning, State, Told},
@@ -77,17 +77,8 @@ impl Recorder {
 
     /// Tells that the run is accepted, and all that was held back.
     pub(super) fn accepted(&self, accepted: &Accepted) {
-        let ModelIdentity { provider, model } = self.model.clone();
-        let created = Event::RunCreated {
-            run_id: self.hold.run,
-            conversation_id: accepted.conversation,
-            user_message_id: accepted.user_message,
-            provider,
-            model,
-            attempt: self.hold.attempt,
-        };
         let Some(held) = self.with(|state| state.held.take()) else { return };
-        self.live.push(self.from.next, created);
+        self.live.push(self.from.next, created(&self.hold, &self.model, accepted));
         held.into_iter().for_each(|(id, told)| self.tell_now(id, told));
     }
 
@@ -129,6 +120,16 @@ impl Recorder {
             Told::Event(event) => self.live.push(id, event),
             Told::Delta(voice, message, text) => self.live.push_delta(id, voice, message, &text),
         }
+    }
+
+    /// Goes on once the run is accepted, and with the history that it works on: whoever waits for that word as well drops this
+    /// work, or tells what was held back, before it is asked to go on again.
+    async fn is_free_to_act(&self) -> Result<(), StoreError> {
+        self.acceptance.is_given().await?;
+        while self.with(|state| state.held.is_some()) {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
     }
 
     /// Returns what is known so far.
@@ -272,17 +273,17 @@ impl Scribe for Recorder {
     }
 
     async fn reply(&self, message: ItemId, reply: &Reply) -> Result<(), ScribeError> {
-        self.acceptance.is_given().await?;
+        self.is_free_to_act().await?;
         Ok(self.store_reply(message, reply).await?)
     }
 
     async fn call_started(&self, call: &ToolCall) -> Result<(), ScribeError> {
-        self.acceptance.is_given().await?;
+        self.is_free_to_act().await?;
         Ok(self.store_start(call).await?)
     }
 
     async fn call_ended(&self, result: &ToolResult) -> Result<(), ScribeError> {
-        self.acceptance.is_given().await?;
+        self.is_free_to_act().await?;
         Ok(self.store_answer(result).await?)
     }
 }

@@ -141,7 +141,8 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
     failpoint!("before-accept");
     let accepted = inner.accept(&user, asked).await;
     drop(door);
-    inner.foresight.learn(matches!(accepted, Err(AcceptError::Store(_))));
+    let is_storage_down = matches!(&accepted, Err(AcceptError::Store(error)) if error.is_transient());
+    inner.foresight.learn(is_storage_down);
     match accepted {
         Ok(accepted) => {
             failpoint!("after-accept");

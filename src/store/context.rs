@@ -24,10 +24,8 @@ const LINES: &str = "string_agg(position || ' ' || body, '\n')";
 /// A part of what a model may be shown of a conversation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContextPage {
-    /// The position of the first item.
-    pub first: i64,
-    /// The items, oldest first.
-    pub items: Vec<Item>,
+    /// The items, each with its position, oldest first.
+    pub items: Vec<(i64, Item)>,
     /// The newest item of the whole conversation.
     pub newest: Option<ItemId>,
     /// The last place of the conversation that was taken. It grows with whatever is added or taken back.
@@ -58,13 +56,12 @@ impl Store {
             return Ok(ContextPage::default());
         };
         let lines = row.lines.unwrap_or_default();
-        let placed: Result<Vec<(i64, Item)>, StoreError> = lines.lines().rev().map(placed_item).collect();
-        let mut placed = placed?;
+        let items: Result<Vec<(i64, Item)>, StoreError> = lines.lines().rev().map(placed_item).collect();
+        let mut items = items?;
         // Nearly always they stand in order, and then this only looks.
-        placed.sort_by_key(|(position, _)| *position);
+        items.sort_by_key(|(position, _)| *position);
         Ok(ContextPage {
-            first: placed.first().map_or(FIRST, |(position, _)| *position),
-            items: placed.into_iter().map(|(_, item)| item).collect(),
+            items,
             newest: row.newest.map(ItemId::from),
             last_position: row.last_position.unwrap_or_default(),
             active: row.active.map(RunId::from),
@@ -237,7 +234,7 @@ mod tests {
     async fn positions(db: &Db, conversation: ConversationId, before: Option<i64>) -> Vec<i64> {
         let store = Store::new(db.clone(), Clock::system());
         let page = store.context(&ada(), conversation, before, 4).await.unwrap();
-        (page.first..).take(page.items.len()).collect::<Vec<_>>().into_iter().rev().collect()
+        page.items.into_iter().rev().map(|(position, _)| position).collect()
     }
 
     /// Has the database say how it would run a statement, in its own words.

@@ -55,7 +55,7 @@ on_both! { migrations();
         let mut outage = Outage::of(&place).await;
         let service = start(&place, &outage, &provider).await;
         outage.begin().await;
-        provider.then(Answer::text(["Nobody hears this."]));
+        provider.otherwise(Answer::text(["Hello."]));
         for _ in 0..2 {
             let refused = service.post("/api/ada/chat", json!({"message": "hi"})).await.unwrap();
             assert_eq!(problem(refused).await.1, "storage_unavailable");
@@ -67,7 +67,6 @@ on_both! { migrations();
         assert_eq!((status, code.as_str()), (503, "storage_unavailable"));
         assert_eq!(body["detail"], "storage is temporarily unavailable", "and not a word about why");
         outage.end().await;
-        provider.otherwise(Answer::text(["Hello."]));
         let events = eventually("it is taken again", || async {
             let response = service.post("/api/ada/chat", json!({"message": "hi"})).await.unwrap();
             (response.status() == 200).then_some(response)

@@ -15,12 +15,13 @@ use super::{
     acceptance::Acceptance,
     asked::{Asked, asked, idempotency_key},
     drive::{Job, drive},
+    live::Live,
     memory::Beginning,
     recorder::Recorder,
     turn::NewTurn,
 };
 use crate::{
-    domain::{ConversationId, EventId, ItemId, Model, NoSuchModel, RunId, Usage, UserId},
+    domain::{ConversationId, EventId, ItemId, Model, NoSuchModel, Principal, RunId, Usage, UserId},
     store::{AcceptError, Accepted, Hold, IdempotencyKey, Refusal, StoreError},
 };
 
@@ -99,44 +100,18 @@ async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
                 .unwrap_or(Err(refusal));
         }
     };
-    let identity = model.identity();
-    let asked = asked(inner, &turn, identity.clone());
+    let asked = asked(inner, &turn, model.identity());
     let (run, conversation) = asked.place();
-    let live = inner.shelf.open(run, user.clone(), conversation, turn.cancel.clone());
+    let live = inner.shelf.open(run, user.clone(), conversation, turn.cancel);
+    let (judge, acceptance) = Acceptance::pending();
+    let foreseen = inner.foresight.of(&user, asked.key()).await;
+    let ahead = foreseen.as_ref().and_then(|_| asked.ahead());
+    let job =
+        Job { place: Some(place), ahead, ..inner.job(&asked, &live, turn.principal, model, acceptance) };
     // Everything that the run logs carries these ids, and the request's from the span around.
     let span = tracing::info_span!(
         "run", run.id = %run, conversation.id = %conversation, user.id = user.as_str()
     );
-    let hold = Hold { run, user: user.clone(), conversation, attempt: 1 };
-    let first = beginning(asked.run().first_message, inner.clock.now());
-    let (judge, acceptance) = Acceptance::pending();
-    let recorder = Recorder::new(
-        inner.store.clone(),
-        inner.clock.clone(),
-        hold,
-        Arc::clone(&live),
-        identity,
-        first,
-        acceptance.clone(),
-    );
-    recorder.hold_back();
-    let NewTurn { principal, tool_choice, .. } = turn;
-    let foreseen = inner.foresight.of(&user, asked.key()).await;
-    let ahead = foreseen.as_ref().and_then(|_| asked.ahead());
-    let (in_doubt, place, premise) = (Vec::new(), Some(place), OnceLock::new());
-    let live_run = Arc::clone(&live);
-    let job = Job {
-        live: live_run,
-        recorder,
-        principal,
-        model,
-        tool_choice,
-        in_doubt,
-        place,
-        acceptance,
-        ahead,
-        premise,
-    };
     inner.shutdown.spawn_run(drive(runs.clone(), job).instrument(span));
     failpoint!("before-accept");
     let accepted = inner.accept(&user, asked).await;
@@ -175,6 +150,40 @@ impl Inner {
             return Err(StartError::Overloaded);
         };
         Ok((Arc::clone(model), place, door))
+    }
+
+    /// Makes what a turn's run is driven with. It holds back what it tells until it is accepted.
+    fn job(
+        &self,
+        asked: &Asked,
+        live: &Arc<Live>,
+        principal: Principal,
+        model: Arc<dyn Model>,
+        acceptance: Acceptance,
+    ) -> Job {
+        let ((run, conversation), user) = (asked.place(), principal.user.clone());
+        let recorder = Recorder::new(
+            self.store.clone(),
+            self.clock.clone(),
+            Hold { run, user, conversation, attempt: 1 },
+            Arc::clone(live),
+            model.identity(),
+            beginning(asked.run().first_message, self.clock.now()),
+            acceptance.clone(),
+        );
+        recorder.hold_back();
+        Job {
+            live: Arc::clone(live),
+            recorder,
+            principal,
+            model,
+            tool_choice: asked.run().tool_choice,
+            in_doubt: Vec::new(),
+            place: None,
+            acceptance,
+            ahead: None,
+            premise: OnceLock::new(),
+        }
     }
 
     /// Accepts a turn. If the answer to the commit is lost, looks whether it was stored all the same.

@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(acceptance.verdict().await, Verdict::Refused);
         assert!(matches!(acceptance.is_given().await, Err(StoreError::Fenced)));
         let accepted =
-            Accepted { conversation: ConversationId::new(), user_message: ItemId::new(), position: Some(1) };
+            Accepted { conversation: ConversationId::new(), user_message: ItemId::new(), position: 1 };
         let (judge, acceptance) = Acceptance::pending();
         judge.accept(accepted);
         assert_eq!(acceptance.verdict().await, Verdict::Accepted(accepted));

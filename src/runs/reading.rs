@@ -39,7 +39,7 @@ pub(super) struct Premise(Option<i64>);
 impl Premise {
     /// Tells whether the history is the one that the message was accepted in.
     pub(super) fn holds(self, accepted: &Accepted) -> bool {
-        self.0.is_none_or(|position| accepted.position == Some(position))
+        self.0.is_none_or(|position| accepted.position == position)
     }
 }
 
@@ -148,11 +148,11 @@ mod tests {
             user_message: ItemId::new(),
             position,
         };
-        assert!(Premise(Some(5)).holds(&accepted(Some(5))));
-        for position in [Some(4), Some(6), None] {
-            assert!(!Premise(Some(5)).holds(&accepted(position)), "{position:?}");
+        assert!(Premise(Some(5)).holds(&accepted(5)));
+        for position in [4, 6] {
+            assert!(!Premise(Some(5)).holds(&accepted(position)), "{position}");
         }
-        assert!(Premise(None).holds(&accepted(None)), "it was read afterwards");
+        assert!(Premise(None).holds(&accepted(5)), "it was read afterwards");
     }
 
     #[test]

@@ -54,9 +54,8 @@ pub struct Accepted {
     pub conversation: ConversationId,
     /// The user's message.
     pub user_message: ItemId,
-    /// Where the message stands, for those who read the conversation before it was accepted. Nothing if that was not found
-    /// out.
-    pub position: Option<i64>,
+    /// Where the message stands, for those who read the conversation before it was accepted.
+    pub position: i64,
 }
 
 /// Why a turn was not accepted. Nothing was stored.
@@ -117,7 +116,7 @@ impl Store {
         let Some(found) = self.find_run(user, run).await? else { return Ok(None) };
         let first = self.items_of_run(user, run).await?.into_iter().next();
         let conversation = found.conversation_id;
-        Ok(first.map(|item| Accepted { conversation, user_message: item.id, position: Some(item.position) }))
+        Ok(first.map(|item| Accepted { conversation, user_message: item.id, position: item.position }))
     }
 }
 
@@ -149,7 +148,7 @@ async fn accept(tx: &mut Tx<'_>, turn: &Accept, now: DateTime<Utc>) -> Result<Ac
     let run = begin::insertion(&turn.run, &turn.user, conversation, now)?;
     let touched = writes.then(&message).then(&run).run().await?;
     begin::has_begun(tx, conversation, touched.last().copied().unwrap_or_default()).await?;
-    Ok(Accepted { conversation, user_message: turn.message_id, position: Some(position) })
+    Ok(Accepted { conversation, user_message: turn.message_id, position })
 }
 
 /// Takes the next place in a conversation of the user. From here on no other turn of it can be accepted before this

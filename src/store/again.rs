@@ -65,7 +65,7 @@ async fn accept(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<Ac
         .and_where(Expr::col(Items::Id).eq(message))
         .to_owned();
     tx.execute(&moved).await?;
-    Ok(Accepted { conversation: again.conversation, user_message: message.into(), position: Some(position) })
+    Ok(Accepted { conversation: again.conversation, user_message: message.into(), position })
 }
 
 /// Keeps all other writers of the conversation out until the commit, if it is the user's. It takes a place that stays

@@ -49,6 +49,9 @@ checkPage({}, "a keyboard is enough, and drawers and dialogs give it back", asyn
   await page.rest();
   assert.equal(await focused(), "message");
   await tab.setViewportSize(PHONE);
+  // The panels hear of it a moment later, and close.
+  await tab.locator("#tasks-panel[inert]").waitFor({ state: "attached" });
+  await tab.locator("#threads-panel[inert]").waitFor({ state: "attached" });
   await tab.locator("#toggle-tasks").focus();
   await tab.keyboard.press("Enter");
   assert.equal(await focused(), "close-tasks");

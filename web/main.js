@@ -23,8 +23,8 @@ const drawers = panels();
 const composer = new Composer({ send, stop: () => conversation.stop() });
 const messages = new MessagesView(byId("log"), byId("to-end"), {
   send,
-  retry: (again) => conversation.retry(again),
-  act: (item, action) => conversation.act(item, action),
+  retry: (again) => turn(() => conversation.retry(again)),
+  act: (item, action) => turn(() => conversation.act(item, action)),
   judge: (item, kind) => conversation.judge(item, kind),
 });
 const threads = new ThreadsView(byId("threads"), { open: go, rename, remove, more: () => readThreads(true) });
@@ -131,12 +131,17 @@ function draw(isLoading = false) {
 }
 
 function send(text) {
-  if (conversation.isBusy) return;
-  announce("Answering");
-  conversation.send(text);
-  draw();
+  turn(() => conversation.send(text));
   messages.follow();
   composer.focus();
+}
+
+/** Begins a turn, if none is under way, and shows at once that it has begun. */
+function turn(begin) {
+  if (conversation.isBusy) return;
+  announce("Answering");
+  begin();
+  draw();
 }
 
 async function readThreads(isMore = false) {

@@ -57,6 +57,8 @@ export class MessagesView {
     const items = isEmpty ? [{ id: "own_empty", type: isLoading ? "loading" : "empty" }] : thread.items;
     const waits = isBusy && isSilent(thread.items.at(-1));
     this.#place(waits ? [...items, { id: "own_dots", type: "dots" }] : items);
+    // One turn at a time: what begins one can be pressed when the one before is over.
+    for (const button of this.#log.querySelectorAll(".error button, .widget button")) button.disabled = isBusy;
     if (this.#keepsToEnd && !isEmpty) this.#log.scrollTop = this.#log.scrollHeight;
     else this.#scrolled();
   }

@@ -38,9 +38,5 @@ function around(node, part, act) {
 }
 
 function button({ label, onClickAction }, act) {
-  const press = (event) => {
-    event.currentTarget.disabled = true;
-    act(onClickAction);
-  };
-  return el("button", { class: "quiet small", type: "button", onclick: press }, label);
+  return el("button", { class: "quiet small", type: "button", onclick: () => act(onClickAction) }, label);
 }

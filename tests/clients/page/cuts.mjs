@@ -100,6 +100,31 @@ checkPage({ settings: SLOW }, "a service that is killed in mid-answer and starts
 
 const INTERRUPT = { ...SLOW, RUN_RECOVERY: "interrupt" };
 
+checkPage({ settings: INTERRUPT }, "Retry can be pressed when the turn that failed is over, and not while its end is still being read", async ({ page, service }) => {
+  page.expect(NOBODY_LISTENS);
+  await page.open();
+  await page.send("hello");
+  const answer = page.tab.locator(".prose", { hasText: /\w+ \w+ / });
+  await answer.waitFor();
+  await page.tab.reload();
+  await answer.waitFor();
+  let letEndBeRead;
+  const mayBeRead = new Promise((resolve) => (letEndBeRead = resolve));
+  await page.tab.route("**/runs/*", async (route) => {
+    await mayBeRead;
+    await route.continue();
+  });
+  await service.kill();
+  await service.start();
+  const retry = page.tab.getByRole("alert").getByRole("button", { name: "Retry" });
+  await retry.waitFor();
+  assert.equal(await retry.isDisabled(), true);
+  letEndBeRead();
+  await retry.click();
+  await page.rest();
+  assert.deepEqual([(await page.said()).length, await page.tab.getByRole("alert").count()], [2, 0]);
+});
+
 checkPage({ settings: INTERRUPT }, "an answer that does not go on after a restart is said to be interrupted, and Retry answers", async ({ page, service }) => {
   page.expect(NOBODY_LISTENS);
   await page.open();

@@ -18,7 +18,9 @@ pub fn of(source: &str) -> Vec<Vec<String>> {
     while at < tokens.len() {
         let is_import = at > 0 && tokens[at - 1] == Token::Word("use".into());
         let is_path = matches!(tokens[at], Token::Word(_)) && tokens.get(at + 1) == Some(&Token::Joint);
-        at = if is_import || is_path { read(&tokens, at, &[], &mut paths) } else { at + 1 };
+        // `use<T>` in a type imports nothing.
+        let end = if is_import || is_path { read(&tokens, at, &[], &mut paths) } else { at };
+        at = end.max(at + 1);
     }
     paths
 }
@@ -70,7 +72,7 @@ fn read(tokens: &[Token], mut at: usize, before: &[String], paths: &mut Vec<Vec<
     if !path.is_empty() {
         paths.push(path);
     }
-    at.max(1)
+    at
 }
 
 fn tokens(source: &str) -> Vec<Token> {
@@ -162,6 +164,7 @@ fn paths_are_found_wherever_they_stand() {
             store::Store,
         };
         fn f<'a>(x: &'a str) -> super::super::http::App { "crate::nor::this"; r#"a::"b"::c"#; '"'; '\''; x::<u8>() }
+        fn g<T>(_: T) -> impl Sized + use<T> {}
     "##;
     let found: Vec<String> = of(source).iter().map(|path| path.join("::")).collect();
     let expected = [

@@ -5,7 +5,10 @@
 use std::{future::Future, time::Duration};
 
 use tokio::{task::JoinHandle, time::timeout};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TrackedFuture},
+};
 
 /// The one place where tasks are spawned, and the words that end them. Cloning is cheap.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +24,11 @@ impl Shutdown {
     /// Spawns a task that shutdown waits for.
     pub fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.tasks.spawn(task)
+    }
+
+    /// Makes shutdown wait for a task that is spawned on another runtime.
+    pub fn waits_for<F: Future>(&self, task: F) -> TrackedFuture<F> {
+        self.tasks.track_future(task)
     }
 
     /// Runs what blocks for a moment on a thread of its own that shutdown waits for.

@@ -33,25 +33,27 @@ mod usage;
 #[path = "../../src/model/chat_completions/usual.rs"]
 mod usual;
 
+use std::sync::Arc;
+
 use crate::{
     domain::{ModelEvent, ModelRequest},
     model::{Provider, providers::quirks},
 };
 
 /// Whatever writes questions, with what it keeps from one to the next.
-pub struct Writer(offer::Offers);
+pub struct Writer(offer::Offers, Arc<str>);
 
 impl Writer {
     /// Begins to write for a provider that takes all that our tools use.
     pub fn new() -> Self {
-        Self(offer::Offers::new(quirks::Dialect::Full))
+        Self(offer::Offers::new(quirks::Dialect::Full), "bench".into())
     }
 
     /// Writes the body of a question.
     pub fn body(&self, request: &ModelRequest<'_>) -> serde_json::Result<Vec<u8>> {
         let quirks = quirks::of(Provider::Custom, "bench");
         let offer = self.0.of(request.tools)?;
-        request::body(Provider::Custom, "bench", quirks, &offer, request)
+        request::body(Provider::Custom, &self.1, quirks, &offer, request)
     }
 }
 

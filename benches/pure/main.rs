@@ -9,7 +9,7 @@ mod model;
 mod window;
 mod wire;
 
-use std::{borrow::Cow, hint::black_box, time::Duration};
+use std::{borrow::Cow, hint::black_box, sync::Mutex, time::Duration};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::{Map, json};
@@ -120,6 +120,7 @@ fn question(criterion: &mut Criterion) {
         let request = ModelRequest {
             instructions: TEXT,
             history: &items,
+            transcript: None,
             tools: &tools,
             tool_choice: ToolChoice::Auto,
             conversation_id: ConversationId::new(),
@@ -140,6 +141,11 @@ fn question(criterion: &mut Criterion) {
         });
         group.bench_function("the request's body", |bencher| {
             bencher.iter(|| writer.body(black_box(&request)).map(|body| body.len()));
+        });
+        let before = Mutex::default();
+        let next = ModelRequest { transcript: Some(&before), ..request };
+        group.bench_function("the next request's body", |bencher| {
+            bencher.iter(|| writer.body(black_box(&next)).map(|body| body.len()));
         });
         group.finish();
     }

@@ -1,4 +1,5 @@
-//! Units of work that share one commit, each within a savepoint of its own.
+//! Units of work that share one commit, each within a savepoint of its own. One that is alone has the transaction for
+//! itself.
 //!
 //! A unit that fails is undone to its savepoint, and only it fails. Nobody is answered before COMMIT: a unit sees what
 //! those before it wrote, so even its refusal holds only once they are kept. If the transaction itself is in doubt, by
@@ -10,9 +11,9 @@ use futures_util::FutureExt;
 
 use crate::{
     DbError,
-    connection::{Connection, Sharing},
+    connection::{Connection, Frame, Sharing},
     error::Trouble,
-    tx::Tx,
+    tx::{Stage, Traces, Tx},
     unit::{Ended, Unit, Wish},
 };
 
@@ -51,6 +52,8 @@ enum Left {
     Panicked,
     /// The transaction is in doubt.
     Doubtful(DbError),
+    /// Its last statements were run and may be kept or not: it failed behind them, or the transaction could not be ended.
+    Unknown(DbError),
 }
 
 /// The transaction is lost, by the unit at this place or by a command between units.
@@ -105,30 +108,36 @@ impl Batch {
 
     async fn transact(&mut self, connection: &mut Connection) -> Result<Condition, Doubt> {
         let sharing = self.sharing();
-        let (mut condition, mut is_written) = (Condition::Sound, false);
+        let (mut condition, mut has_begun, mut is_written) = (Condition::Sound, false, false);
         for (place, member) in self.members.iter_mut().enumerate() {
+            let frame = connection.frame(sharing, has_begun);
+            let (stage, left) = run_one(connection, member.unit.as_mut(), frame).await;
+            has_begun |= stage != Stage::Unopened;
             let doubt = |error| Doubt { culprit: Some(place), error };
-            if place > 0 {
-                connection.next_savepoint().await.map_err(|error| doubt(error.into()))?;
-            }
-            match run_one(connection, member.unit.as_mut()).await {
-                Left::Written => is_written = true,
-                Left::Doubtful(error) => return Err(doubt(error)),
-                left @ (Left::ToUndo(_) | Left::Panicked) => {
-                    connection.undo(sharing).await.map_err(|error| doubt(error.into()))?;
-                    if let Left::ToUndo(ended) = left {
-                        member.ended = ended;
-                    } else {
-                        condition = Condition::Condemned;
-                    }
+            let is_kept = matches!(left, Left::Written);
+            match left {
+                // What a unit has closed that was alone is committed by that.
+                Left::Written => {
+                    is_written |=
+                        stage == Stage::Open || (stage == Stage::Closed && sharing == Sharing::Several);
                 }
+                Left::ToUndo(ended) => member.ended = ended,
+                Left::Panicked => condition = Condition::Condemned,
+                Left::Doubtful(error) => return Err(doubt(error)),
+                Left::Unknown(error) => return Err(Doubt { culprit: None, error }),
+            }
+            if stage == Stage::Open {
+                let ended =
+                    if is_kept { connection.keep(sharing).await } else { connection.undo(sharing).await };
+                ended.map_err(|error| doubt(error.into()))?;
             }
         }
-        if is_written {
-            connection.commit().await.map_err(|error| Doubt { culprit: None, error: error.into() })?;
-        } else if sharing == Sharing::Several {
-            connection.roll_back().await.map_err(|error| Doubt { culprit: None, error: error.into() })?;
-        }
+        let ended = match sharing {
+            _ if is_written => connection.commit().await,
+            Sharing::Several if has_begun => connection.roll_back().await,
+            Sharing::One | Sharing::Several => Ok(()),
+        };
+        ended.map_err(|error| Doubt { culprit: None, error: error.into() })?;
         Ok(condition)
     }
 
@@ -150,20 +159,34 @@ impl Batch {
     }
 }
 
-async fn run_one(connection: &mut Connection, unit: &mut dyn Unit) -> Left {
-    let mut tx = Tx::new(connection);
-    let Ok(wish) = AssertUnwindSafe(unit.run(&mut tx)).catch_unwind().await else {
-        return Left::Panicked;
-    };
-    match (wish, tx.trouble()) {
+/// Runs a unit, and returns how far the transaction has come and what is to become of what was done.
+async fn run_one(connection: &mut Connection, unit: &mut dyn Unit, frame: Frame) -> (Stage, Left) {
+    let mut tx = Tx::new(connection, frame);
+    let wish = AssertUnwindSafe(unit.run(&mut tx)).catch_unwind().await.ok();
+    let traces = tx.left();
+    (traces.stage, left(wish, traces))
+}
+
+/// Decides what is to become of what a unit did. It has no wish if it panicked.
+fn left(wish: Option<Wish>, Traces { stage, trouble, unended }: Traces) -> Left {
+    if let Some(error) = unended {
+        return Left::Unknown(error);
+    }
+    match (wish, trouble) {
         (_, Some(Trouble::Connection)) => {
             Left::Doubtful(DbError::unavailable("the connection failed in the middle"))
         }
-        (Wish::Commit, None) => Left::Written,
-        (Wish::Commit, Some(Trouble::Statement | Trouble::Busy)) => {
+        (Some(Wish::Commit), None) => Left::Written,
+        (Some(Wish::RollBack) | None, None) if stage == Stage::Closed => {
+            Left::Unknown(DbError::unavailable("a unit failed behind its last statements"))
+        }
+        (None, _) => Left::Panicked,
+        (Some(Wish::Commit), Some(Trouble::Statement | Trouble::Busy)) => {
             let error = DbError::unavailable("a statement failed and was overlooked");
             Left::ToUndo(Ended::ByItsFault(error))
         }
-        (Wish::RollBack, Some(Trouble::Statement | Trouble::Busy) | None) => Left::ToUndo(Ended::AsItWished),
+        (Some(Wish::RollBack), Some(Trouble::Statement | Trouble::Busy) | None) => {
+            Left::ToUndo(Ended::AsItWished)
+        }
     }
 }

@@ -10,11 +10,9 @@ use sqlx::{
 
 use crate::{
     DatabaseUrl, DbError, Row, Statement,
-    sequence::{Built, joined},
-    statement::{
-        postgres_built, postgres_execute, postgres_execute_each, postgres_rows, sqlite_built, sqlite_execute,
-        sqlite_execute_each, sqlite_rows,
-    },
+    sequence::{Built, Part},
+    statement::{postgres_built, postgres_rows, postgres_run, sqlite_built, sqlite_rows},
+    text::{Ran, Stopped, Text},
 };
 
 /// How long a connection may take to open.
@@ -31,6 +29,16 @@ const POSTGRES_STATEMENT_LIMIT_MS: &str = "5000";
 pub(crate) enum Sharing {
     One,
     Several,
+}
+
+/// The commands around what a unit does. On SQLite they go with its first and its last statements, since a command by
+/// itself costs as much as many statements. The write lock is taken at once: a transaction that reads first and asks for
+/// it later fails however long it would wait. On Postgres a transaction begins before its unit, which shows whether the
+/// connection still lives while nothing is lost yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    pub(crate) opening: &'static [&'static str],
+    pub(crate) closing: Option<&'static str>,
 }
 
 /// A connection outside any pool. Nobody but its owner can be in its way.
@@ -65,28 +73,44 @@ impl Connection {
         }
     }
 
-    /// Begins a transaction that may write, and the first savepoint if several units share it. On SQLite it takes the
-    /// write lock at once: a transaction that reads first and asks for the lock later fails however long it would wait.
-    pub(crate) async fn begin(&mut self, sharing: Sharing) -> Result<(), sqlx::Error> {
-        let text = match (&self, sharing) {
-            (Self::Sqlite(_), Sharing::One) => "BEGIN IMMEDIATE",
-            (Self::Sqlite(_), Sharing::Several) => "BEGIN IMMEDIATE; SAVEPOINT unit",
-            (Self::Postgres(_), Sharing::One) => "BEGIN",
-            (Self::Postgres(_), Sharing::Several) => "BEGIN; SAVEPOINT unit",
-        };
-        self.command(text).await
+    /// Begins a transaction that may write, where that is done before anything else: see [`Frame`].
+    pub(crate) async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(_) => self.command("BEGIN").await,
+        }
     }
 
-    /// Ends the savepoint of one unit and begins the next one's. What the first wrote is kept if the whole is.
-    pub(crate) async fn next_savepoint(&mut self) -> Result<(), sqlx::Error> {
-        self.command("RELEASE SAVEPOINT unit; SAVEPOINT unit").await
+    /// Returns the commands around what a unit does.
+    pub(crate) const fn frame(&self, sharing: Sharing, has_begun: bool) -> Frame {
+        match (self, sharing) {
+            (Self::Sqlite(_), Sharing::One) => {
+                Frame { opening: &["BEGIN IMMEDIATE"], closing: Some("COMMIT") }
+            }
+            (Self::Sqlite(_), Sharing::Several) if has_begun => {
+                Frame { opening: &["SAVEPOINT unit"], closing: Some("RELEASE SAVEPOINT unit") }
+            }
+            (Self::Sqlite(_), Sharing::Several) => Frame {
+                opening: &["BEGIN IMMEDIATE", "SAVEPOINT unit"],
+                closing: Some("RELEASE SAVEPOINT unit"),
+            },
+            (Self::Postgres(_), _) => Frame { opening: &[], closing: None },
+        }
+    }
+
+    /// Keeps what a unit did, if the whole is kept.
+    pub(crate) async fn keep(&mut self, sharing: Sharing) -> Result<(), sqlx::Error> {
+        match sharing {
+            Sharing::One => Ok(()),
+            Sharing::Several => self.command("RELEASE SAVEPOINT unit").await,
+        }
     }
 
     /// Undoes what a unit did: all of the transaction if it had that alone, else what it did behind its savepoint.
     pub(crate) async fn undo(&mut self, sharing: Sharing) -> Result<(), sqlx::Error> {
         match sharing {
             Sharing::One => self.roll_back().await,
-            Sharing::Several => self.command("ROLLBACK TO SAVEPOINT unit").await,
+            Sharing::Several => self.command("ROLLBACK TO SAVEPOINT unit; RELEASE SAVEPOINT unit").await,
         }
     }
 
@@ -98,17 +122,24 @@ impl Connection {
         self.command("ROLLBACK").await
     }
 
+    /// Runs statements in order, up to the first that fails or misses its row.
+    pub(crate) async fn run<R: Row>(
+        &mut self,
+        opening: &'static [&'static str],
+        parts: Vec<Part>,
+        closing: Option<&'static str>,
+    ) -> Result<Ran<R>, Stopped> {
+        match self {
+            Self::Sqlite(on) => Text::of(opening, parts, closing).run(on).await,
+            Self::Postgres(on) => postgres_run(on, parts).await,
+        }
+    }
+
+    /// Runs a statement outside any transaction and returns every row that it brings.
     pub(crate) async fn rows<R: Row>(&mut self, statement: &impl Statement) -> Result<Vec<R>, sqlx::Error> {
         match self {
             Self::Sqlite(on) => sqlite_rows(on, statement).await,
             Self::Postgres(on) => postgres_rows(on, statement).await,
-        }
-    }
-
-    pub(crate) async fn execute(&mut self, statement: &impl Statement) -> Result<u64, sqlx::Error> {
-        match self {
-            Self::Sqlite(on) => sqlite_execute(on, statement).await,
-            Self::Postgres(on) => postgres_execute(on, statement).await,
         }
     }
 
@@ -117,14 +148,6 @@ impl Connection {
         match self {
             Self::Sqlite(_) => sqlite_built(statement),
             Self::Postgres(_) => postgres_built(statement),
-        }
-    }
-
-    /// Runs statements that bring no rows, in order and up to the first that fails, and returns how many rows each touched.
-    pub(crate) async fn execute_each(&mut self, statements: Vec<Built>) -> Result<Vec<u64>, sqlx::Error> {
-        match self {
-            Self::Sqlite(on) => sqlite_execute_each(on, joined(statements)).await,
-            Self::Postgres(on) => postgres_execute_each(on, statements).await,
         }
     }
 

@@ -5,14 +5,13 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use sqlx::{PgPool, SqlitePool, postgres::PgPoolOptions, sqlite::SqlitePoolOptions};
 use tokio::{sync::oneshot, time::Instant};
-use tokio_util::task::TaskTracker;
 
 use crate::{
     DatabaseUrl, DbError, Row, Statement, Tx,
     connection::{postgres_options, sqlite_options},
     statement::{postgres_rows, sqlite_rows},
     unit::{Job, Pending},
-    writer::{self, QUEUE_LIMIT},
+    writer::{QUEUE_LIMIT, Writers},
 };
 
 /// How many units may wait for a writer. Beyond it callers wait for a place, and no longer than [`QUEUE_LIMIT`].
@@ -39,7 +38,7 @@ pub struct Db {
 struct Inner {
     readers: Readers,
     queue: async_channel::Sender<Job>,
-    writers: TaskTracker,
+    writers: Arc<Writers>,
 }
 
 enum Readers {
@@ -63,11 +62,7 @@ impl Db {
             }
         };
         let (queue, jobs) = async_channel::bounded(QUEUE_LENGTH);
-        let writers = TaskTracker::new();
-        for _ in 0..writer_count {
-            writers.spawn(writer::run(url.clone(), jobs.clone()));
-        }
-        writers.close();
+        let writers = Writers::new(url.clone(), jobs, writer_count);
         Self { inner: Arc::new(Inner { readers, queue, writers }) }
     }
 
@@ -91,7 +86,7 @@ impl Db {
         let unit = Box::new(Pending { work: Some(unit), outcome: None, reply });
         let send = self.inner.queue.send(Job { unit, queued_at: Instant::now() });
         match tokio::time::timeout(QUEUE_LIMIT, send).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => self.inner.writers.call(),
             Ok(Err(_closed)) => return Err(DbError::unavailable("it is closed").into()),
             Err(_elapsed) => return Err(DbError::unavailable("the queue of writes is full").into()),
         }
@@ -124,7 +119,7 @@ impl Db {
     pub async fn close(&self) {
         self.inner.queue.close();
         let closing = async {
-            self.inner.writers.wait().await;
+            self.inner.writers.rest().await;
             match &self.inner.readers {
                 Readers::Sqlite(pool) => pool.close().await,
                 Readers::Postgres(pool) => pool.close().await,

@@ -15,6 +15,7 @@ mod statement;
 #[cfg(feature = "testing")]
 #[expect(clippy::expect_used, clippy::panic, reason = "it only ever runs inside tests")]
 pub mod testing;
+mod text;
 mod tx;
 mod unit;
 mod url;
@@ -25,7 +26,7 @@ pub use error::DbError;
 pub use inspect::{InspectError, Schema, inspect};
 pub use lock::{FileLock, LockError};
 pub use migrate::{MigrateError, Migrations, is_current, migrate};
-pub use sequence::Sequence;
+pub use sequence::{Sequence, SequenceError};
 pub use statement::{Row, Statement};
 pub use tx::Tx;
 pub use url::{DatabaseUrl, DatabaseUrlError};

@@ -1,16 +1,24 @@
-//! The writer: takes the units of work that wait and runs them, one after another, on a connection that it owns.
+//! The writers: each takes the units of work that wait and runs them, one after another, on a connection that only it uses.
 //!
 //! A unit never runs on its caller's future, so a caller that goes away cannot leave a transaction half done, and it
-//! is answered only after COMMIT. What waits when the writer is free shares one commit: see `batch`. After trouble with
+//! is answered only after COMMIT. What waits when a writer is free shares one commit: see `batch`. After trouble with
 //! a connection nothing more runs on it: on a full disk SQLite ends the transaction by itself, and whatever followed
 //! would be committed statement by statement.
+//!
+//! A writer is a task while there is work, on the runtime of whoever brought the first of it: between two threads each unit
+//! would cost two wake-ups more.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio_util::task::TaskTracker;
 
 use crate::{
     DatabaseUrl, DbError,
     batch::{Batch, Condition},
-    connection::{Connection, Sharing},
+    connection::Connection,
     error::CONNECTION_FAILED,
     unit::{Ended, Job},
 };
@@ -18,7 +26,7 @@ use crate::{
 /// How long a unit may wait in the queue before it is answered without having run.
 pub(crate) const QUEUE_LIMIT: Duration = Duration::from_secs(5);
 
-/// How long the beginning of a transaction may take: a little longer than SQLite waits for a lock.
+/// How long Postgres may take to begin a transaction.
 const BEGIN_LIMIT: Duration = Duration::from_secs(6);
 
 /// How many units share a commit on SQLite, where syncing the disk costs more than the work. The last of them waits for
@@ -29,25 +37,98 @@ const MOST_ON_SQLITE: usize = 64;
 /// two commits of several conversations each could wait for each other's locks.
 const MOST_ON_POSTGRES: usize = 1;
 
-/// Runs units until the queue is closed and empty.
-pub(crate) async fn run(url: DatabaseUrl, queue: async_channel::Receiver<Job>) {
-    let most = match url {
-        DatabaseUrl::Sqlite(_) => MOST_ON_SQLITE,
-        DatabaseUrl::Postgres(_) => MOST_ON_POSTGRES,
-    };
-    let mut connection = None;
-    while let Ok(first) = queue.recv().await {
+/// The writers of a database.
+pub(crate) struct Writers {
+    url: DatabaseUrl,
+    jobs: async_channel::Receiver<Job>,
+    /// The seats where nobody is at work, with the connections that were left there.
+    free: Mutex<Vec<Option<Connection>>>,
+    at_work: TaskTracker,
+}
+
+impl Writers {
+    /// Makes room for so many writers, which take what comes out of this queue. SQLite wants one.
+    pub(crate) fn new(url: DatabaseUrl, jobs: async_channel::Receiver<Job>, count: u32) -> Arc<Self> {
+        let (free, at_work) = (Mutex::new((0..count).map(|_| None).collect()), TaskTracker::new());
+        at_work.close();
+        Arc::new(Self { url, jobs, free, at_work })
+    }
+
+    /// Sees to it that what was put into the queue is worked off: by a writer that begins now, or by those at work.
+    pub(crate) fn call(self: &Arc<Self>) {
+        let free = self.free().pop();
+        if let Some(connection) = free {
+            self.at_work.spawn(work(Seat { writers: Arc::clone(self), connection, is_left: false }));
+        }
+    }
+
+    /// Waits until nobody is at work.
+    pub(crate) async fn rest(&self) {
+        self.at_work.wait().await;
+    }
+
+    /// Takes as many units as may share a commit; nothing if none waits.
+    fn next_batch(&self) -> Option<Batch> {
+        let most = match self.url {
+            DatabaseUrl::Sqlite(_) => MOST_ON_SQLITE,
+            DatabaseUrl::Postgres(_) => MOST_ON_POSTGRES,
+        };
         let mut batch = Batch::default();
-        take(first, &mut batch);
+        take(self.jobs.try_recv().ok()?, &mut batch);
         while batch.len() < most
-            && let Ok(next) = queue.try_recv()
+            && let Ok(next) = self.jobs.try_recv()
         {
             take(next, &mut batch);
         }
-        if !batch.is_empty() && run_batch(&mut connection, &url, batch).await == Condition::Condemned {
-            tracing::warn!("a database connection is given up after trouble; the next write opens another");
-            connection = None;
+        Some(batch)
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Option<Connection>>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where one writer works. However it leaves, the seat is free again.
+struct Seat {
+    writers: Arc<Writers>,
+    /// None while it was not needed yet, and after trouble.
+    connection: Option<Connection>,
+    is_left: bool,
+}
+
+impl Seat {
+    /// Leaves if there is nothing to do. Both are one step: whoever puts something into the queue looks for a free seat
+    /// after that.
+    fn leave_if_done(&mut self) {
+        let mut free = self.writers.free();
+        if self.writers.jobs.is_empty() {
+            free.push(self.connection.take());
+            self.is_left = true;
         }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if !self.is_left {
+            self.writers.free().push(self.connection.take());
+        }
+    }
+}
+
+/// Runs units until the queue is empty.
+async fn work(mut seat: Seat) {
+    while !seat.is_left {
+        while let Some(batch) = seat.writers.next_batch() {
+            let Seat { writers, connection, .. } = &mut seat;
+            if !batch.is_empty() && run_batch(connection, &writers.url, batch).await == Condition::Condemned {
+                tracing::warn!(
+                    "a database connection is given up after trouble; the next write opens another"
+                );
+                *connection = None;
+            }
+        }
+        seat.leave_if_done();
     }
 }
 
@@ -61,7 +142,7 @@ fn take(job: Job, batch: &mut Batch) {
 }
 
 async fn run_batch(connection: &mut Option<Connection>, url: &DatabaseUrl, batch: Batch) -> Condition {
-    match begun(connection, url, batch.sharing()).await {
+    match begun(connection, url).await {
         Ok(open) => batch.run(open).await,
         Err(error) => {
             batch.lose(error);
@@ -70,12 +151,11 @@ async fn run_batch(connection: &mut Option<Connection>, url: &DatabaseUrl, batch
     }
 }
 
-/// Begins a transaction. A connection may have died while it was idle: then a fresh one is tried, since nothing of the
+/// Begins a transaction, where that comes first. A connection may have died while it was idle: then a fresh one is tried, since nothing of the
 /// batch has run yet.
 async fn begun<'c>(
     connection: &'c mut Option<Connection>,
     url: &DatabaseUrl,
-    sharing: Sharing,
 ) -> Result<&'c mut Connection, DbError> {
     let idle = connection.take();
     let was_idle = idle.is_some();
@@ -83,17 +163,17 @@ async fn begun<'c>(
         Some(open) => open,
         None => Connection::open(url).await?,
     };
-    let mut began = begin(&mut open, sharing).await;
+    let mut began = begin(&mut open).await;
     if was_idle && matches!(began, Err(DbError::Unavailable { reason: CONNECTION_FAILED, .. })) {
         open = Connection::open(url).await?;
-        began = begin(&mut open, sharing).await;
+        began = begin(&mut open).await;
     }
     began?;
     Ok(connection.insert(open))
 }
 
-async fn begin(connection: &mut Connection, sharing: Sharing) -> Result<(), DbError> {
-    match tokio::time::timeout(BEGIN_LIMIT, connection.begin(sharing)).await {
+async fn begin(connection: &mut Connection) -> Result<(), DbError> {
+    match tokio::time::timeout(BEGIN_LIMIT, connection.begin()).await {
         Ok(began) => Ok(began?),
         Err(_elapsed) => Err(DbError::unavailable(CONNECTION_FAILED)),
     }

@@ -132,6 +132,7 @@ impl Agent {
         let request = ModelRequest {
             instructions: &self.instructions,
             history: &fitting.items,
+            transcript: fitting.is_all_of_it().then(|| turn.history.transcript()),
             tools,
             tool_choice: turn.tool_choice,
             conversation_id: turn.conversation_id,
@@ -243,11 +244,8 @@ impl Draft {
             (true, false, false) => Some(NO_LAST_WORD),
             (true, false, true) => return None,
         };
-        let text = stand_in.map_or(self.text, str::to_owned);
-        Some(Written {
-            reply: Reply { text, calls, provider_meta, incomplete },
-            text_was_made_up: stand_in.is_some(),
-        })
+        let (text_was_made_up, text) = (stand_in.is_some(), stand_in.map_or(self.text, str::to_owned));
+        Some(Written { reply: Reply { text, calls, provider_meta, incomplete }, text_was_made_up })
     }
 }
 

@@ -87,8 +87,8 @@ impl Agent {
     }
 
     /// Takes a turn to its end and returns the last reply, which is not written down yet: it belongs into one commit
-    /// with the end of the run. There is none if there was nothing to do.
-    pub async fn take(&self, mut turn: Turn<'_>) -> Result<Option<(ItemId, Reply)>, Stop> {
+    /// with the end of the run. There is none if there was nothing to do. The history of the turn has it as its last item.
+    pub async fn take(&self, turn: &mut Turn<'_>) -> Result<Option<(ItemId, Reply)>, Stop> {
         let mut last = None;
         if !matches!(turn.history.items().last(), Some(Item::User(_))) {
             // An earlier attempt had the reply that the choice was for.
@@ -100,7 +100,7 @@ impl Agent {
             }
             match next(turn.history.items(), self.limits.max_turns) {
                 Next::AskModel { tools } => {
-                    let (message, reply) = self.ask(&mut turn, tools).await?;
+                    let (message, reply) = self.ask(turn, tools).await?;
                     turn.tool_choice = ToolChoice::Auto;
                     if reply.calls.is_empty() {
                         last = Some((message, reply.clone()));

@@ -102,6 +102,13 @@ pub struct Shown<'a> {
     pub tokens: usize,
 }
 
+impl Shown<'_> {
+    /// Tells whether it is the history itself, with nothing shortened.
+    pub const fn is_all_of_it(&self) -> bool {
+        matches!(self.items, Cow::Borrowed(_))
+    }
+}
+
 /// Returns what is sent of a history that is as short as it may be and has so many tokens: if even so it is too long, its
 /// tool results are shortened, the oldest first. The messages and the calls stay.
 pub fn shown(history: &[Item], tokens: usize, room: Room) -> Shown<'_> {

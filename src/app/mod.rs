@@ -20,6 +20,7 @@ use crate::{
     auth::Auth,
     clock::Clock,
     config::{self, AuthMode, Config, HangUp, Hosts, Origins, Recovery},
+    desks::Desks,
     domain::Models,
     http::{
         self, Allowed, App, AppState, Description, ForeignOrigins, HostGuard, OnDisconnect, Seats, ToolHealth,
@@ -54,6 +55,7 @@ pub struct Service {
     store: Store,
     grace: Duration,
     _lock: Option<FileLock>,
+    _desks: Arc<Desks>,
 }
 
 impl Service {
@@ -83,8 +85,19 @@ impl Service {
         shutdown.spawn(keep_keys_fresh(auth.clone(), shutdown.clone()));
         let app = app(config, auth, clock, runs, &store, &tools, &shutdown);
         let connections = config.http.max_streams.saturating_add(SPARE_CONNECTIONS);
-        shutdown.spawn(http::serve(listener, http::router(app), shutdown.clone(), connections));
-        Ok(Self { address, shutdown, tools, store, grace: config.run.shutdown_grace, _lock: lock })
+        let desks = Arc::new(Desks::open().context("a thread for connections could not be started")?);
+        let router = http::router(app);
+        let serving = http::serve(listener, router, shutdown.clone(), connections, Arc::clone(&desks));
+        shutdown.spawn(serving);
+        Ok(Self {
+            address,
+            shutdown,
+            tools,
+            store,
+            grace: config.run.shutdown_grace,
+            _lock: lock,
+            _desks: desks,
+        })
     }
 
     /// Returns where the service listens.

@@ -14,12 +14,11 @@ use std::{fmt::Display, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use parlor_tasks::settings::Launch;
-use tokio::runtime::Runtime;
 
 use crate::{
     app,
     config::{self, Config, LogFormat, Report, Source},
-    http,
+    desks, http,
     telemetry::{self, Format},
 };
 use check::Reach;
@@ -165,8 +164,7 @@ fn configured() -> Result<(Config, Report), Failure> {
 }
 
 fn on_runtime(work: impl Future<Output = anyhow::Result<ExitCode>>) -> Result<ExitCode, Failure> {
-    let runtime: Runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(runtime)?;
+    let runtime = desks::runtime().map_err(runtime)?;
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(GOODBYE);
     done.map_err(Failure::Runtime)

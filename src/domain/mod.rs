@@ -19,6 +19,7 @@ mod scribe;
 mod text;
 mod timezone;
 mod tool;
+mod transcript;
 mod user;
 
 pub use call::{CallStatus, ToolCall, ToolResult};
@@ -43,6 +44,7 @@ pub use text::{
 };
 pub use timezone::{Timezone, TimezoneError};
 pub use tool::{Tool, ToolError, ToolHost, ToolOutput, ToolSchema, ToolSchemaError};
+pub use transcript::Transcript;
 pub use user::{Principal, UserId, UserIdError};
 
 /// A source error of any type, kept for the log and never shown to a client.

@@ -1,12 +1,12 @@
 //! The model, seen from the agent: one request in, a stream of events out.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 
-use super::{BoxError, ConversationId, Item, Meter, NoticeCode, RunFailure, Tool, Usage};
+use super::{BoxError, ConversationId, Item, Meter, NoticeCode, RunFailure, Tool, Transcript, Usage};
 
 /// Which model answers, as clients and the log see it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +24,8 @@ pub struct ModelRequest<'a> {
     pub instructions: &'a str,
     /// The conversation so far, oldest first; begins with a user item and every call in it is answered.
     pub history: &'a [Item],
+    /// What was written of that history for an earlier question, and what is for the next one; nothing where it is not kept.
+    pub transcript: Option<&'a Mutex<Transcript>>,
     /// The tools on offer; empty when the model must answer in words.
     pub tools: &'a [Tool],
     /// Whether the model may, must or must not call.
@@ -34,6 +36,14 @@ pub struct ModelRequest<'a> {
     pub meter: &'a Meter,
     /// Who asks.
     pub asker: &'a dyn Asker,
+}
+
+impl<'a> ModelRequest<'a> {
+    /// Asks the same about another history.
+    #[must_use]
+    pub const fn about(self, history: &'a [Item]) -> Self {
+        Self { history, transcript: None, ..self }
+    }
 }
 
 /// Whoever asks, as far as a model has something to say or to ask before its reply begins.

@@ -30,7 +30,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     http::{HeaderName, HeaderValue},
-    middleware::{from_fn, from_fn_with_state},
+    middleware::from_fn_with_state,
 };
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
@@ -153,7 +153,7 @@ pub fn router(app: App) -> Router {
             unless_set("cross-origin-resource-policy", "same-origin"),
             unless_set("cache-control", "no-store"),
         ))
-        .layer(from_fn(request_line::around))
+        .layer(from_fn_with_state(app.shutdown.clone(), request_line::around))
         .with_state(app)
 }
 

@@ -238,7 +238,7 @@ impl From<StartError> for Problem {
             StartError::Busy { active } => Self::ConversationBusy { active },
             StartError::KeyReused => Self::KeyReused,
             StartError::Store(error) => error.into(),
-            StartError::Died(error) => Self::Internal(error.into()),
+            error @ StartError::Died => Self::Internal(error.into()),
         }
     }
 }

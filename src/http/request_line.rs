@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
     response::Response,
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{RunId, UserId},
+    shutdown::Shutdown,
     telemetry::{RequestLine, request_ended},
 };
 
@@ -54,7 +55,7 @@ impl RequestScope {
 }
 
 /// Gives the request an id, answers it, and writes its line.
-pub(super) async fn around(request: Request, next: Next) -> Response {
+pub(super) async fn around(State(shutdown): State<Shutdown>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let scope = Arc::new(RequestScope { id: request_id(request.headers()), user: OnceLock::new() });
     let method = request.method().clone();
@@ -69,14 +70,18 @@ pub(super) async fn around(request: Request, next: Next) -> Response {
         .get(RUN_ID)
         .and_then(|id| id.to_str().ok())
         .and_then(|id| id.parse::<RunId>().ok());
-    request_ended(&RequestLine {
-        method: method.as_str(),
-        route: route.as_deref(),
-        status: response.status().as_u16(),
-        duration: started.elapsed(),
-        request_id: &scope.id,
-        user: scope.user.get(),
-        run_id,
+    let (status, duration) = (response.status().as_u16(), started.elapsed());
+    // The answer does not wait for its line.
+    shutdown.spawn(async move {
+        request_ended(&RequestLine {
+            method: method.as_str(),
+            route: route.as_deref(),
+            status,
+            duration,
+            request_id: &scope.id,
+            user: scope.user.get(),
+            run_id,
+        });
     });
     response
 }

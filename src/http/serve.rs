@@ -1,6 +1,6 @@
 //! The serve loop: accepts connections, limits how long they may dawdle, and lets them finish when the service ends.
 
-use std::{sync::Arc, time::Duration};
+use std::{net, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -16,7 +16,7 @@ use tokio::{
 
 use tokio_io_timeout::TimeoutStream;
 
-use crate::shutdown::Shutdown;
+use crate::{desks::Desks, shutdown::Shutdown};
 
 /// How long a new connection may send nothing at all.
 const FIRST_BYTE_LIMIT: Duration = Duration::from_secs(5);
@@ -39,9 +39,15 @@ const FINISH_LIMIT: Duration = Duration::from_secs(3);
 /// How long to wait when the system gives no more connections, for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until the service ends, then lets open answers finish for a moment. There are at most so many connections at
-/// once; the next ones wait in the system's queue.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown, connections: usize) {
+/// Serves at these desks until the service ends, then lets open answers finish for a moment. There are at most so many
+/// connections at once; the next ones wait in the system's queue.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: Shutdown,
+    connections: usize,
+    desks: Arc<Desks>,
+) {
     let places = Arc::new(Semaphore::new(connections));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -51,7 +57,10 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown, co
         };
         match accepted {
             Ok((stream, _)) => {
-                shutdown.spawn(connection(stream, router.clone(), shutdown.clone(), place));
+                // Whoever serves it listens for it there.
+                let Ok(stream) = stream.into_std() else { continue };
+                let connection = connection(stream, router.clone(), shutdown.clone(), place);
+                desks.serve(shutdown.waits_for(connection));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -61,7 +70,13 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Shutdown, co
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, shutdown: Shutdown, _place: OwnedSemaphorePermit) {
+async fn connection(
+    stream: net::TcpStream,
+    router: Router,
+    shutdown: Shutdown,
+    _place: OwnedSemaphorePermit,
+) {
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
     // Frames are small and must leave at once.
     let _ = stream.set_nodelay(true);
     if !matches!(timeout(FIRST_BYTE_LIMIT, stream.peek(&mut [0])).await, Ok(Ok(1))) {

@@ -136,6 +136,7 @@ pub(super) async fn ask_as(
     let request = ModelRequest {
         instructions: "",
         history: &[],
+        transcript: None,
         tools: &[],
         tool_choice: ToolChoice::Auto,
         conversation_id: ConversationId::new(),

@@ -78,13 +78,13 @@ async fn stand_in(
     request: ModelRequest<'_>,
 ) -> Result<BoxStream<'static, Result<ModelEvent, ModelError>>, ModelError> {
     let fitting = request.asker.fitting(model);
-    match model.stream(ModelRequest { history: &fitting, ..request }).await {
+    match model.stream(request.about(&fitting)).await {
         Err(error) if error.kind == ModelErrorKind::ContextOverflow => {
             let less = request.asker.fitting(model);
             if less == fitting {
                 return Err(error);
             }
-            model.stream(ModelRequest { history: &less, ..request }).await
+            model.stream(request.about(&less)).await
         }
         outcome => outcome,
     }

@@ -62,8 +62,8 @@ impl Model for Successors {
         loop {
             let (model, has_next) = self.at(place);
             let fitting = (place > first).then(|| request.asker.fitting(model.as_ref()));
-            let history = fitting.as_deref().unwrap_or(request.history);
-            match model.stream(ModelRequest { history, ..request }).await {
+            let asked = fitting.as_deref().map_or(request, |fitting| request.about(fitting));
+            match model.stream(asked).await {
                 Err(error) if error.kind == ModelErrorKind::NotFound && has_next => {
                     place += 1;
                     let (gone, next) = (model.identity().model, self.at(place).0.identity().model);

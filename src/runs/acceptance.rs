@@ -1,7 +1,9 @@
 //! Whether a run is accepted. Its question to the model is under way while its message is being stored; until that is
 //! done nothing of the run is told, stored or acted on.
 
-use tokio::sync::watch;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{oneshot, watch};
 
 use crate::{
     domain::{Event, ModelIdentity},
@@ -21,29 +23,43 @@ pub(super) enum Verdict {
 
 /// Where a run hears whether it is accepted. Cloning is cheap.
 #[derive(Clone, Debug)]
-pub(super) struct Acceptance(watch::Receiver<Option<Verdict>>);
+pub(super) struct Acceptance {
+    verdict: watch::Receiver<Option<Verdict>>,
+    /// Dropped when the verdict was passed on.
+    passing_on: Arc<Mutex<Option<oneshot::Sender<()>>>>,
+}
 
 /// Says whether a run is accepted. Dropped without a word, it refuses.
 #[derive(Debug)]
-pub(super) struct Judge(watch::Sender<Option<Verdict>>);
+pub(super) struct Judge {
+    verdict: watch::Sender<Option<Verdict>>,
+    passed_on: oneshot::Receiver<()>,
+}
 
 impl Acceptance {
     /// Makes both ends for a run whose message is about to be stored.
     pub(super) fn pending() -> (Judge, Self) {
-        let (judge, acceptance) = watch::channel(None);
-        (Judge(judge), Self(acceptance))
+        let ((sender, verdict), (passing_on, passed_on)) = (watch::channel(None), oneshot::channel());
+        let passing_on = Arc::new(Mutex::new(Some(passing_on)));
+        (Judge { verdict: sender, passed_on }, Self { verdict, passing_on })
     }
 
     /// Makes the one of a run that an earlier attempt began.
     pub(super) fn resumed() -> Self {
-        Self(watch::channel(Some(Verdict::Resumed)).1)
+        let verdict = watch::channel(Some(Verdict::Resumed)).1;
+        Self { verdict, passing_on: Arc::default() }
     }
 
     /// Waits for the verdict. That takes no longer than a write may.
     pub(super) async fn verdict(&self) -> Verdict {
-        let mut heard = self.0.clone();
+        let mut heard = self.verdict.clone();
         let verdict = heard.wait_for(Option::is_some).await;
         verdict.ok().and_then(|verdict| *verdict).unwrap_or(Verdict::Refused)
+    }
+
+    /// Says that all who follow the run were told.
+    pub(super) fn was_passed_on(&self) {
+        drop(self.passing_on.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     /// Goes on once the run is accepted: nothing is stored of one that is not.
@@ -56,8 +72,12 @@ impl Acceptance {
 }
 
 impl Judge {
-    pub(super) fn accept(self, accepted: Accepted) {
-        self.0.send_replace(Some(Verdict::Accepted(accepted)));
+    /// Accepts the run, and waits until it has told so: whoever asked for it finds the beginning there, instead of waking
+    /// up for each piece of it. A run listens for its verdict whatever it does, and one that is gone tells nothing.
+    pub(super) async fn accept(self, accepted: Accepted) {
+        self.verdict.send_replace(Some(Verdict::Accepted(accepted)));
+        // An error says that the sender was dropped, and that is waited for.
+        let _ = self.passed_on.await;
     }
 }
 
@@ -75,6 +95,8 @@ pub(super) fn created(hold: &Hold, model: &ModelIdentity, accepted: &Accepted) -
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
     use crate::domain::{ConversationId, ItemId};
 
@@ -87,8 +109,13 @@ mod tests {
         let accepted =
             Accepted { conversation: ConversationId::new(), user_message: ItemId::new(), position: 1 };
         let (judge, acceptance) = Acceptance::pending();
-        judge.accept(accepted);
-        assert_eq!(acceptance.verdict().await, Verdict::Accepted(accepted));
+        let (heard, ()) = tokio::join!(acceptance.verdict(), async {
+            let mut accepting = Box::pin(judge.accept(accepted));
+            assert!((&mut accepting).now_or_never().is_none(), "nobody was told yet");
+            acceptance.was_passed_on();
+            accepting.await;
+        });
+        assert_eq!(heard, Verdict::Accepted(accepted));
         assert_eq!(Acceptance::resumed().verdict().await, Verdict::Resumed);
     }
 }

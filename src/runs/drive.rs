@@ -10,7 +10,8 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
     sync::OwnedSemaphorePermit,
-    time::{MissedTickBehavior, interval, timeout},
+    task::yield_now,
+    time::{Instant, MissedTickBehavior, interval_at, timeout},
 };
 
 use super::{
@@ -28,8 +29,16 @@ use crate::{
 /// How often the text of a message being written is saved, at most.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
 
-/// What an agent's turn came to: a last reply, nothing to do, or a stop.
-pub(super) type Outcome = Result<Option<(ItemId, Reply)>, Stop>;
+/// What an agent's turn came to.
+pub(super) type Outcome = Result<Taken, Stop>;
+
+/// A turn that was taken to its end.
+pub(super) struct Taken {
+    /// The last reply; none if there was nothing to do.
+    pub(super) reply: Option<(ItemId, Reply)>,
+    /// The history with that reply.
+    pub(super) history: History,
+}
 
 /// What a run is driven with.
 pub(super) struct Job {
@@ -142,6 +151,8 @@ async fn work(inner: &Inner, job: &Job) -> Outcome {
             word = word(job) => (word, None),
             outcome = &mut taking => (word(job).await, Some(outcome)),
         };
+        // Whoever asked hears of it before the turn goes on.
+        yield_now().await;
         match (word, done) {
             (Word::AsGuessed, Some(outcome)) => return outcome,
             (Word::AsGuessed, None) => return taking.await,
@@ -182,7 +193,7 @@ async fn guess(inner: &Inner, job: &Job) -> Result<Option<Guess>, Stop> {
 
 /// Takes the turn with this history. Boxed: it is large, and there may be two, one after the other.
 fn take<'a>(inner: &'a Inner, job: &'a Job, history: History) -> BoxFuture<'a, Outcome> {
-    let turn = Turn {
+    let mut turn = Turn {
         principal: &job.principal,
         model: job.model.as_ref(),
         conversation_id: job.recorder.hold().conversation,
@@ -192,12 +203,15 @@ fn take<'a>(inner: &'a Inner, job: &'a Job, history: History) -> BoxFuture<'a, O
         cancel: &job.live.cancel,
         scribe: &job.recorder,
     };
-    Box::pin(inner.agent.take(turn))
+    Box::pin(async move {
+        let reply = inner.agent.take(&mut turn).await?;
+        Ok(Taken { reply, history: turn.history })
+    })
 }
 
 /// Saves the partial text again and again. A failure is only logged: the next save or the end makes up for it.
 async fn keep_saving(recorder: &Recorder) -> Infallible {
-    let mut tick = interval(CHECKPOINT_EVERY);
+    let mut tick = interval_at(Instant::now() + CHECKPOINT_EVERY, CHECKPOINT_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;

@@ -8,13 +8,13 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Inner,
-    drive::Outcome,
+    drive::{Outcome, Taken},
     live::Live,
     recorder::{Account, Recorder},
 };
 use crate::{
     agent::Stop,
-    domain::{End, Event, EventId, Reply, Run, RunStatus, UserId},
+    domain::{End, Event, EventId, ItemId, Reply, Run, RunStatus, UserId},
     store::{Ending, Hold, StoreError},
     telemetry::{RunLine, run_ended},
 };
@@ -31,6 +31,10 @@ impl Inner {
     pub(super) async fn end(&self, live: &Live, recorder: &Recorder, outcome: Outcome) {
         let account = recorder.account();
         let next = account.next_event;
+        let (outcome, history) = match outcome {
+            Ok(Taken { reply, history }) => (Ok(reply), Some(history)),
+            Err(stop) => (Err(stop), None),
+        };
         let Some(ending) = ending(recorder.hold(), outcome, &account) else {
             return self.tell_what_is_stored(live, recorder.hold(), next).await;
         };
@@ -41,6 +45,9 @@ impl Inner {
                 if events.first().is_some_and(|(id, _)| *id > next) {
                     // A step was stored that nobody was told of.
                     return self.tell_what_is_stored(live, recorder.hold(), next).await;
+                }
+                if let Some(history) = history {
+                    self.kept.keep(&ending.user, ending.conversation, history);
                 }
                 for (id, event) in events {
                     live.push(id, with_wait(event, account.retry_after));
@@ -139,7 +146,7 @@ fn with_wait(event: Event, retry_after: Option<Duration>) -> Event {
 }
 
 /// Decides how a run ends. Nothing is to be stored if another attempt has it.
-fn ending(hold: &Hold, outcome: Outcome, account: &Account) -> Option<Ending> {
+fn ending(hold: &Hold, outcome: Result<Option<(ItemId, Reply)>, Stop>, account: &Account) -> Option<Ending> {
     let cut_short =
         account.partial.as_ref().map(|partial| (partial.message, Reply::cut_short(partial.text.as_str())));
     let (status, failure, reply) = match outcome {

@@ -9,6 +9,7 @@ mod ending;
 mod follow;
 mod foresight;
 mod herald;
+mod kept;
 mod live;
 mod log;
 mod memory;
@@ -24,6 +25,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use follow::{Followed, Heard};
 use foresight::Foresight;
+use kept::Kept;
 use live::Shelf;
 pub use recovery::Recovered;
 pub use resume::TakenUp;
@@ -81,6 +83,7 @@ struct Inner {
     shutdown: Shutdown,
     shelf: Shelf,
     foresight: Foresight,
+    kept: Kept,
     /// Places for runs under way.
     places: Arc<Semaphore>,
     /// The doors that turns wait in until they are stored.
@@ -103,7 +106,7 @@ impl Runs {
         let owner = uuid::Uuid::now_v7().to_string();
         let shelf = Shelf::new(settings.live_log);
         let places = Arc::new(Semaphore::new(settings.most));
-        let foresight = Foresight::default();
+        let (foresight, kept) = (Foresight::default(), Kept::default());
         Self(Arc::new(Inner {
             agent,
             models,
@@ -112,6 +115,7 @@ impl Runs {
             shutdown,
             shelf,
             foresight,
+            kept,
             places,
             doors: Semaphore::new(MOST_WAITING),
             settings,
@@ -124,9 +128,10 @@ impl Runs {
         &self.0.models
     }
 
-    /// Forgets what is still told of a conversation that was deleted.
+    /// Forgets what is still told or kept of a conversation that was deleted.
     pub fn forget(&self, user: &UserId, conversation: ConversationId) {
         self.0.shelf.forget(user, conversation);
+        drop(self.0.kept.take(user, conversation));
     }
 
     /// Cancels a run of the user and returns it as it is then, within a second. A finished run stays as it is.

@@ -4,7 +4,7 @@ use super::{Inner, drive::Job};
 use crate::{
     agent::{History, window},
     domain::{ConversationId, Item, ItemId, RunId, UserId, UserMessage},
-    store::{Accepted, ContextPage, IdempotencyKey, StoreError},
+    store::{Accepted, ContextPage, Hold, IdempotencyKey, StoreError},
 };
 
 /// How many items are read first.
@@ -32,6 +32,15 @@ pub(super) struct Guess {
     pub(super) premise: Premise,
 }
 
+impl Guess {
+    /// Guesses that the message will stand right behind this history.
+    fn of(history: History, message: Item) -> Self {
+        let history = history.with(message);
+        let premise = Premise(Some(history.last_position()));
+        Self { history, premise }
+    }
+}
+
 /// What a guess takes for granted: where the message will stand. Nothing if it was stored by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Premise(Option<i64>);
@@ -47,7 +56,6 @@ impl Premise {
 struct Read {
     history: History,
     newest: Option<ItemId>,
-    last_position: i64,
     active: Option<RunId>,
 }
 
@@ -56,6 +64,8 @@ impl Inner {
     /// costs no more than that.
     pub(super) async fn history(&self, job: &Job) -> Result<History, StoreError> {
         let hold = job.recorder.hold();
+        // Whatever was kept is about what was before this turn.
+        drop(self.kept.take(&hold.user, hold.conversation));
         let most = self.agent.reach(job.model.as_ref());
         Ok(self.read(&hold.user, hold.conversation, most).await?.history)
     }
@@ -72,8 +82,10 @@ impl Inner {
         }
         let message = Item::User(ahead.message.clone());
         if ahead.begins {
-            let history = History::new(vec![(1, message)]);
-            return Some(Guess { history, premise: Premise(Some(1)) });
+            return Some(Guess::of(History::new(Vec::new(), 0), message));
+        }
+        if let Some(history) = self.left_behind(hold, ahead.message_id).await {
+            return Some(Guess::of(history, message));
         }
         let most = self.agent.reach(job.model.as_ref());
         let read = self.read(&hold.user, hold.conversation, most).await.ok()?;
@@ -83,8 +95,22 @@ impl Inner {
         if read.active.is_some() || read.history.items().is_empty() {
             return None;
         }
-        let position = read.last_position + 1;
-        Some(Guess { history: read.history.with(position, message), premise: Premise(Some(position)) })
+        Some(Guess::of(read.history, message))
+    }
+
+    /// Takes the history that the last turn of a conversation left, if nothing came between that turn and this message.
+    async fn left_behind(&self, hold: &Hold, message: ItemId) -> Option<History> {
+        let history = self.kept.take(&hold.user, hold.conversation)?;
+        // A page without items says what became of the conversation.
+        let page = self.store.context(&hold.user, hold.conversation, None, 0).await.ok()?;
+        let behind = page.last_position - history.last_position();
+        let is_stored = behind == 1 && page.newest == Some(message);
+        let is_as_it_was = behind == 0 && page.active.is_none();
+        if !is_stored && !is_as_it_was {
+            return None;
+        }
+        tracing::debug!(conversation.id = %hold.conversation, rows = 0, "the history was kept");
+        Some(history)
     }
 
     async fn read(
@@ -121,7 +147,7 @@ impl Read {
         let (newest, active) = page.map_or((None, None), |page| (page.newest, page.active));
         let last_position = page.map_or(0, |page| page.last_position);
         let items = pages.into_iter().rev().flat_map(|page| page.items).collect();
-        Self { history: History::new(items), newest, last_position, active }
+        Self { history: History::new(items, last_position), newest, active }
     }
 }
 

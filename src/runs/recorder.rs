@@ -77,9 +77,11 @@ impl Recorder {
 
     /// Tells that the run is accepted, and all that was held back.
     pub(super) fn accepted(&self, accepted: &Accepted) {
-        let Some(held) = self.with(|state| state.held.take()) else { return };
-        self.live.push(self.from.next, created(&self.hold, &self.model, accepted));
-        held.into_iter().for_each(|(id, told)| self.tell_now(id, told));
+        if let Some(held) = self.with(|state| state.held.take()) {
+            self.live.push(self.from.next, created(&self.hold, &self.model, accepted));
+            held.into_iter().for_each(|(id, told)| self.tell_now(id, told));
+        }
+        self.acceptance.was_passed_on();
     }
 
     /// Takes back what is held back still: the question was about another history than the one that was accepted, or it is

@@ -116,6 +116,7 @@ impl Runs {
                     () = shutdown.drained() => return,
                 }
                 runs.0.shelf.sweep();
+                runs.0.kept.sweep();
                 let mut done = runs.reap().await;
                 if done.is_ok() && forgot.is_none_or(|at| at.elapsed() >= FORGET_EVERY) {
                     done = runs.forget_keys().await;

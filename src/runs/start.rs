@@ -7,12 +7,15 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use parlor_failpoints::failpoint;
-use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
+use tokio::{
+    sync::{OwnedSemaphorePermit, SemaphorePermit, oneshot},
+    task::yield_now,
+};
 use tracing::Instrument;
 
 use super::{
     Inner, Runs,
-    acceptance::Acceptance,
+    acceptance::{Acceptance, Judge},
     asked::{Asked, asked, idempotency_key},
     drive::{Job, drive},
     live::Live,
@@ -74,61 +77,60 @@ pub enum StartError {
     Store(#[from] StoreError),
     /// The starting task died: a fault of ours.
     #[error("starting the run failed")]
-    Died(#[from] tokio::task::JoinError),
+    Died,
 }
+
+/// Where it is told whether a run was started.
+type Answer = oneshot::Sender<Result<Started, StartError>>;
 
 impl Runs {
     /// Starts a run, or finds the one that the same key started, also where no new one is started any more. When this
     /// returns, the message is durable.
     pub async fn start(&self, turn: NewTurn) -> Result<Started, StartError> {
         // On a task of its own: between the commit and the start of the run no hang-up may come.
-        let starting = self.0.shutdown.spawn_run(start(self.clone(), turn).in_current_span());
-        starting.await?
+        let (answer, started) = oneshot::channel();
+        self.0.shutdown.spawn_run(start(self.clone(), turn, answer).in_current_span());
+        started.await.unwrap_or(Err(StartError::Died))
     }
 }
 
-async fn start(runs: Runs, turn: NewTurn) -> Result<Started, StartError> {
+/// Has a turn accepted and drives its run. Both are one task, so that no time goes by between the commit and the first word.
+async fn start(runs: Runs, turn: NewTurn, answer: Answer) {
     let inner = &runs.0;
-    let user = turn.principal.user.clone();
     let (model, place, door) = match inner.admit(&turn) {
         Ok(admitted) => admitted,
         // A turn that was accepted before is told all the same.
         Err(refusal) => {
-            return inner
-                .repeated(&user, idempotency_key(inner, &turn).as_ref())
-                .await
-                .unwrap_or(Err(refusal));
+            let key = idempotency_key(inner, &turn);
+            let repeated = inner.repeated(&turn.principal.user, key.as_ref()).await;
+            // Whoever has left hears nothing.
+            return drop(answer.send(repeated.unwrap_or(Err(refusal))));
         }
     };
     let asked = asked(inner, &turn, model.identity());
     let (run, conversation) = asked.place();
-    let live = inner.shelf.open(run, user.clone(), conversation, turn.cancel);
+    let live = inner.shelf.open(run, turn.principal.user.clone(), conversation, turn.cancel);
     let (judge, acceptance) = Acceptance::pending();
-    let foreseen = inner.foresight.of(&user, asked.key()).await;
+    let foreseen = inner.foresight.of(&turn.principal.user, asked.key()).await;
     let ahead = foreseen.as_ref().and_then(|_| asked.ahead());
-    let job =
-        Job { place: Some(place), ahead, ..inner.job(&asked, &live, turn.principal, model, acceptance) };
     // Everything that the run logs carries these ids, and the request's from the span around.
     let span = tracing::info_span!(
-        "run", run.id = %run, conversation.id = %conversation, user.id = user.as_str()
+        "run", run.id = %run, conversation.id = %conversation, user.id = turn.principal.user.as_str()
     );
-    inner.shutdown.spawn_run(drive(runs.clone(), job).instrument(span));
-    failpoint!("before-accept");
-    let accepted = inner.accept(&user, asked).await;
-    drop(door);
-    let is_storage_down = matches!(&accepted, Err(AcceptError::Store(error)) if error.is_transient());
-    inner.foresight.learn(is_storage_down);
-    match accepted {
-        Ok(accepted) => {
-            failpoint!("after-accept");
-            judge.accept(accepted);
-            Ok(Started { run, conversation, is_replay: false })
-        }
-        Err(error) => {
-            inner.shelf.discard(&live);
-            refused(error)
-        }
-    }
+    let job =
+        Job { place: Some(place), ahead, ..inner.job(&asked, &live, turn.principal, model, acceptance) };
+    let accepting = async move {
+        let started = inner.have_accepted(asked, &live, judge).await;
+        drop((door, foreseen));
+        drop(answer.send(started));
+    };
+    let driving = async {
+        // The disk takes longest, so it is asked first.
+        yield_now().await;
+        drive(runs.clone(), job).await;
+    };
+    // Boxed: what it takes is needed no longer than until the turn is stored.
+    tokio::join!(Box::pin(accepting), driving.instrument(span));
 }
 
 impl Inner {
@@ -183,6 +185,26 @@ impl Inner {
             acceptance,
             ahead: None,
             premise: OnceLock::new(),
+        }
+    }
+
+    /// Has a turn accepted, and its run hear that.
+    async fn have_accepted(&self, asked: Asked, live: &Live, judge: Judge) -> Result<Started, StartError> {
+        failpoint!("before-accept");
+        let (run, conversation) = asked.place();
+        let accepted = self.accept(&live.user, asked).await;
+        let is_storage_down = matches!(&accepted, Err(AcceptError::Store(error)) if error.is_transient());
+        self.foresight.learn(is_storage_down);
+        match accepted {
+            Ok(accepted) => {
+                failpoint!("after-accept");
+                judge.accept(accepted).await;
+                Ok(Started { run, conversation, is_replay: false })
+            }
+            Err(error) => {
+                self.shelf.discard(live);
+                refused(error)
+            }
         }
     }
 

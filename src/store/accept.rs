@@ -1,14 +1,14 @@
 //! Accepting a turn: one transaction that makes the message durable and starts its run, or refuses both.
 
 use chrono::{DateTime, Utc};
-use parlor_db::{DbError, Tx};
-use sea_query::{Expr, ExprTrait, Func, Query};
+use parlor_db::{DbError, SequenceError, Tx};
+use sea_query::{Expr, ExprTrait, Func, InsertStatement, Query, UpdateStatement};
 
 use super::{
     NewRun, Store, StoreError, begin, conversations,
     items::{self, NewItem},
     keys::{self, IdempotencyKey},
-    schema::Conversations,
+    schema::{Conversations, Items},
 };
 use crate::domain::{ConversationId, EventId, Item, ItemId, RunId, Title, UserId, UserMessage};
 
@@ -126,51 +126,58 @@ async fn accept(tx: &mut Tx<'_>, turn: &Accept, now: DateTime<Utc>) -> Result<Ac
     }
     let conversation = turn.conversation.conversation();
     let title = Title::from_message(&turn.message.text).map(|title| title.as_str().to_owned());
-    let position = match turn.conversation {
-        Place::In(conversation) => take_place(tx, &turn.user, conversation, title.clone(), now).await?,
-        Place::New(_) => 1,
+    let run = begin::insertion(&turn.run, &turn.user, conversation, now)?;
+    let written = match turn.conversation {
+        // Nobody else knows the conversation, so nothing in it can be in the way.
+        Place::New(_) => {
+            let insertion = conversations::insertion(&turn.user, conversation, title, false, 1, now);
+            let writes = tx.sequence().then(&insertion).then(&message(turn, 1_i64.into(), now)?);
+            writes.one(&run).last().await.map(|_| 1)
+        }
+        Place::In(_) => {
+            let place = next_place(&turn.user, conversation, title, now);
+            let mut message = message(turn, items::last_place(conversation), now)?;
+            let writes = tx.sequence().one(&place).then(message.returning_col(Items::Position)).one(&run);
+            writes.last().await.map(|positions| positions.first().copied().unwrap_or_default())
+        }
     };
-    let mut writes = tx.sequence();
-    if matches!(turn.conversation, Place::New(_)) {
-        writes = writes.then(&conversations::insertion(&turn.user, conversation, title, false, 1, now));
+    match written {
+        Ok(position) => Ok(Accepted { conversation, user_message: turn.message_id, position }),
+        Err(SequenceError::Missed(0)) => Err(Refusal::NoSuchConversation.into()),
+        Err(SequenceError::Missed(_)) => Err(begin::busy(tx, conversation).await),
+        Err(SequenceError::Database(error)) => Err(error.into()),
     }
-    let item = Item::User(turn.message.clone());
+}
+
+/// Puts the message at the place that was taken for it.
+fn message(turn: &Accept, place: Expr, now: DateTime<Utc>) -> Result<InsertStatement, StoreError> {
+    let conversation = turn.conversation.conversation();
     let new = NewItem {
         user: &turn.user,
         conversation,
         run: turn.run.id,
         id: turn.message_id,
         event: EventId::first_of(1),
-        item: &item,
+        item: &Item::User(turn.message.clone()),
         now,
     };
-    let message = items::insertion(&new, position)?;
-    let run = begin::insertion(&turn.run, &turn.user, conversation, now)?;
-    let touched = writes.then(&message).then(&run).run().await?;
-    begin::has_begun(tx, conversation, touched.last().copied().unwrap_or_default()).await?;
-    Ok(Accepted { conversation, user_message: turn.message_id, position })
+    items::insertion(&new, place)
 }
 
 /// Takes the next place in a conversation of the user. From here on no other turn of it can be accepted before this
-/// transaction ends.
-async fn take_place(
-    tx: &mut Tx<'_>,
+/// transaction ends. If it is not the user's, no row is touched.
+fn next_place(
     user: &UserId,
     conversation: ConversationId,
     title: Option<String>,
     now: DateTime<Utc>,
-) -> Result<i64, AcceptError> {
-    let next_place = Query::update()
+) -> UpdateStatement {
+    Query::update()
         .table(Conversations::Table)
         .value(Conversations::LastPosition, Expr::col(Conversations::LastPosition).add(1))
         .value(Conversations::UpdatedAt, now)
         .value(Conversations::Title, Func::coalesce([Expr::col(Conversations::Title), Expr::value(title)]))
         .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
         .and_where(Expr::col(Conversations::UserId).eq(user.as_str()))
-        .returning_col(Conversations::LastPosition)
-        .to_owned();
-    match tx.find::<(i64,)>(&next_place).await? {
-        Some((position,)) => Ok(position),
-        None => Err(AcceptError::Refused(Refusal::NoSuchConversation)),
-    }
+        .take()
 }

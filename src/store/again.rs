@@ -44,8 +44,9 @@ async fn accept(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<Ac
     }
     hold(tx, again, now).await?;
     let insertion = begin::insertion(&again.run, &again.user, again.conversation, now)?;
-    let touched = tx.execute(&insertion).await?;
-    begin::has_begun(tx, again.conversation, touched).await?;
+    if tx.execute(&insertion).await? != 1 {
+        return Err(begin::busy(tx, again.conversation).await);
+    }
     let Some((message, position)) = message(tx, again).await? else {
         return Err(Refusal::NoSuchMessage.into());
     };
@@ -54,7 +55,7 @@ async fn accept(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<Ac
         .from_table(Items::Table)
         .and_where(Expr::col(Items::ConversationId).eq(again.conversation.uuid()))
         .and_where(Expr::col(Items::Position).gt(position))
-        .to_owned();
+        .take();
     tx.execute(&answer).await?;
     context::begin_no_later_than(tx, again.conversation, position).await?;
     // The message belongs to the run that answers it.
@@ -63,7 +64,7 @@ async fn accept(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<Ac
         .value(Items::RunId, again.run.id.uuid())
         .value(Items::EventId, EventId::first_of(1).get())
         .and_where(Expr::col(Items::Id).eq(message))
-        .to_owned();
+        .take();
     tx.execute(&moved).await?;
     Ok(Accepted { conversation: again.conversation, user_message: message.into(), position })
 }
@@ -77,7 +78,7 @@ async fn hold(tx: &mut Tx<'_>, again: &Again, now: DateTime<Utc>) -> Result<(), 
         .value(Conversations::UpdatedAt, now)
         .and_where(Expr::col(Conversations::Id).eq(again.conversation.uuid()))
         .and_where(Expr::col(Conversations::UserId).eq(again.user.as_str()))
-        .to_owned();
+        .take();
     if tx.execute(&update).await? == 1 { Ok(()) } else { Err(Refusal::NoSuchConversation.into()) }
 }
 
@@ -97,7 +98,7 @@ async fn message(tx: &mut Tx<'_>, again: &Again) -> Result<Option<(Uuid, i64)>, 
             .from(Items::Table)
             .and_where(Expr::col(Items::ConversationId).eq(again.conversation.uuid()))
             .and_where(Expr::col(Items::Id).eq(after.uuid()))
-            .to_owned();
+            .take();
         select.and_where(Expr::col(Items::Position).lte(Expr::SubQuery(None, Box::new(place.into()))));
     }
     Ok(tx.find::<(Uuid, i64)>(&select).await?)

@@ -73,21 +73,15 @@ pub(super) fn insertion(
         .columns(columns)
         .values_panic(values)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .to_owned();
+        .take();
     Ok(insert)
 }
 
-/// Goes on only if the run was inserted; else the conversation is busy.
-pub(super) async fn has_begun(
-    tx: &mut Tx<'_>,
-    conversation: ConversationId,
-    touched: u64,
-) -> Result<(), AcceptError> {
-    if touched == 1 {
-        return Ok(());
-    }
-    match super::runs::find_running(tx, conversation).await? {
-        Some(active) => Err(AcceptError::Refused(Refusal::Busy { active })),
-        None => Err(StoreError::corrupt("running run").into()),
+/// Says which run it was that kept another from beginning.
+pub(super) async fn busy(tx: &mut Tx<'_>, conversation: ConversationId) -> AcceptError {
+    match super::runs::find_running(tx, conversation).await {
+        Ok(Some(active)) => Refusal::Busy { active }.into(),
+        Ok(None) => StoreError::corrupt("running run").into(),
+        Err(error) => error.into(),
     }
 }

@@ -84,7 +84,7 @@ pub(super) fn intention(
             hash.into(),
             CallState::Intended.as_str().into(),
         ])
-        .to_owned();
+        .take();
     Ok(insert)
 }
 
@@ -97,7 +97,7 @@ pub(super) fn claim(call: CallId, event: EventId, now: DateTime<Utc>) -> UpdateS
         .value(ToolCalls::StartedAt, now)
         .and_where(Expr::col(ToolCalls::Id).eq(call.uuid()))
         .and_where(Expr::col(ToolCalls::State).eq(CallState::Intended.as_str()))
-        .to_owned()
+        .take()
 }
 
 /// Writes down that a call has its answer. A call that has one already is not touched.
@@ -109,7 +109,7 @@ pub(super) fn settlement(call: CallId, status: CallStatus, now: DateTime<Utc>) -
         .value(ToolCalls::EndedAt, now)
         .and_where(Expr::col(ToolCalls::Id).eq(call.uuid()))
         .and_where(Expr::col(ToolCalls::State).ne(CallState::Settled.as_str()))
-        .to_owned()
+        .take()
 }
 
 /// Selects the calls of a run that have no answer.
@@ -119,7 +119,7 @@ pub(super) fn open_ones(run: RunId) -> SelectStatement {
         .from(ToolCalls::Table)
         .and_where(Expr::col(ToolCalls::RunId).eq(run.uuid()))
         .and_where(Expr::col(ToolCalls::State).ne(CallState::Settled.as_str()))
-        .to_owned()
+        .take()
 }
 
 /// Lists the calls of a run that have no answer, in the order in which they were to run.
@@ -127,7 +127,7 @@ pub(super) async fn open_calls(tx: &mut Tx<'_>, run: RunId) -> Result<Vec<OpenCa
     let select = open_ones(run)
         .columns([ToolCalls::ItemId, ToolCalls::Server, ToolCalls::Name, ToolCalls::State])
         .order_by(ToolCalls::Id, Order::Asc)
-        .to_owned();
+        .take();
     let rows: Vec<OpenCallRow> = tx.all(&select).await?;
     let open = rows.into_iter().map(|row| OpenCall {
         id: row.id.into(),

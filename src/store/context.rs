@@ -100,27 +100,27 @@ fn in_one_row(
         .and_where(Expr::col(Items::ConversationId).eq(conversation.uuid()))
         .order_by(Items::Position, Order::Desc)
         .limit(1)
-        .to_owned();
+        .take();
     let last_position = of_conversation(conversation).column(Conversations::LastPosition).to_owned();
     let active = Query::select()
         .column(Runs::Id)
         .from(Runs::Table)
         .and_where(Expr::col(Runs::ConversationId).eq(conversation.uuid()))
         .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
-        .to_owned();
+        .take();
     Query::select()
         .expr_as(Expr::cust(LINES), "lines")
         .expr_as(Expr::SubQuery(None, Box::new(newest.into())), "newest")
         .expr_as(Expr::SubQuery(None, Box::new(last_position.into())), "last_position")
         .expr_as(Expr::SubQuery(None, Box::new(active.into())), "active")
         .from_subquery(page(user, conversation, before, limit), "page")
-        .to_owned()
+        .take()
 }
 
 fn page(user: &UserId, conversation: ConversationId, before: Option<i64>, limit: u64) -> SelectStatement {
     let start = of_conversation(conversation)
         .expr(Func::coalesce([Expr::col(Conversations::ContextStart), FIRST.into()]))
-        .to_owned();
+        .take();
     let mut select = Query::select()
         .columns([Items::Position, Items::Body])
         .from(Items::Table)
@@ -129,7 +129,7 @@ fn page(user: &UserId, conversation: ConversationId, before: Option<i64>, limit:
         .and_where(Expr::col(Items::Position).gte(Expr::SubQuery(None, Box::new(start.into()))))
         .order_by(Items::Position, Order::Desc)
         .limit(limit)
-        .to_owned();
+        .take();
     if let Some(before) = before {
         select.and_where(Expr::col(Items::Position).lt(before));
     }
@@ -140,7 +140,7 @@ fn of_conversation(conversation: ConversationId) -> SelectStatement {
     Query::select()
         .from(Conversations::Table)
         .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
-        .to_owned()
+        .take()
 }
 
 /// Has the context of a conversation begin at a position. It never moves back: what was left out stays out.
@@ -151,7 +151,7 @@ pub(super) fn beginning_at(conversation: ConversationId, position: i64) -> Updat
         .value(Conversations::ContextStart, position)
         .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
         .and_where(start.clone().is_null().or(start.lt(position)))
-        .to_owned()
+        .take()
 }
 
 /// Has the context of a conversation begin at a position at the latest: what followed it was taken back.
@@ -165,7 +165,7 @@ pub(super) async fn begin_no_later_than(
         .value(Conversations::ContextStart, position)
         .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
         .and_where(Expr::col(Conversations::ContextStart).gt(position))
-        .to_owned();
+        .take();
     tx.execute(&update).await?;
     Ok(())
 }
@@ -214,7 +214,7 @@ mod tests {
                     let item = &item(position);
                     let new =
                         NewItem { user: &user, conversation: id, run, id: ItemId::new(), event, item, now };
-                    tx.execute(&items::insertion(&new, position)?).await?;
+                    tx.execute(&items::insertion(&new, position.into())?).await?;
                 }
                 Ok::<_, StoreError>(())
             })

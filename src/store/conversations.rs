@@ -93,7 +93,7 @@ impl Store {
         user: &UserId,
         id: ConversationId,
     ) -> Result<Option<Conversation>, StoreError> {
-        let select = of_user(user).and_where(column(Conversations::Id).eq(id.uuid())).to_owned();
+        let select = of_user(user).and_where(column(Conversations::Id).eq(id.uuid())).take();
         Ok(self.db.find::<ConversationRow>(&select).await?.map(Conversation::from))
     }
 
@@ -131,10 +131,9 @@ impl Store {
                         .value(Conversations::UpdatedAt, now)
                         .and_where(Expr::col(Conversations::Id).eq(id.uuid()))
                         .and_where(Expr::col(Conversations::UserId).eq(owner.as_str()))
-                        .to_owned();
+                        .take();
                     tx.execute(&update).await.map_err(StoreError::from)?;
-                    let select =
-                        of_user(&owner).and_where(column(Conversations::Id).eq(id.uuid())).to_owned();
+                    let select = of_user(&owner).and_where(column(Conversations::Id).eq(id.uuid())).take();
                     Ok(tx.find::<ConversationRow>(&select).await?.map(Conversation::from))
                 })
             })
@@ -181,11 +180,11 @@ async fn delete(
         .from(Runs::Table)
         .and_where(Expr::col(Runs::ConversationId).eq(id.uuid()))
         .and_where(Expr::col(Runs::UserId).eq(owner.as_str()))
-        .to_owned();
+        .take();
     let keys = Query::delete()
         .from_table(IdempotencyKeys::Table)
         .and_where(Expr::col(IdempotencyKeys::RunId).in_subquery(its_runs))
-        .to_owned();
+        .take();
     tx.execute(&keys).await?;
     // Touching the row keeps a turn from being accepted between the look and the deletion.
     let hold = Query::update()
@@ -193,7 +192,7 @@ async fn delete(
         .value(Conversations::UpdatedAt, now)
         .and_where(Expr::col(Conversations::Id).eq(id.uuid()))
         .and_where(Expr::col(Conversations::UserId).eq(owner.as_str()))
-        .to_owned();
+        .take();
     if tx.execute(&hold).await? == 0 {
         return Ok(Deleted::Absent);
     }
@@ -203,7 +202,7 @@ async fn delete(
     let conversation = Query::delete()
         .from_table(Conversations::Table)
         .and_where(Expr::col(Conversations::Id).eq(id.uuid()))
-        .to_owned();
+        .take();
     tx.execute(&conversation).await?;
     Ok(Deleted::Gone)
 }
@@ -237,7 +236,7 @@ pub(super) fn insertion(
             now.into(),
             now.into(),
         ])
-        .to_owned()
+        .take()
 }
 
 fn column(column: Conversations) -> Expr {
@@ -258,5 +257,5 @@ fn of_user(user: &UserId) -> SelectStatement {
                 .and(Expr::col((Runs::Table, Runs::Status)).eq(RunStatus::Running.as_str())),
         )
         .and_where(column(Conversations::UserId).eq(user.as_str()))
-        .to_owned()
+        .take()
 }

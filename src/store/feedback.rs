@@ -46,7 +46,7 @@ impl Store {
                                 now.into(),
                             ])
                             .on_conflict(newest)
-                            .to_owned();
+                            .take();
                         tx.execute(&insert).await?;
                     }
                     Ok(true)
@@ -66,7 +66,7 @@ impl Store {
             .from(Feedbacks::Table)
             .and_where(Expr::col(Feedbacks::UserId).eq(user.as_str()))
             .and_where(Expr::col(Feedbacks::ItemId).is_in(items.iter().map(|item| item.uuid())))
-            .to_owned();
+            .take();
         let rows: Vec<(Uuid, String)> = self.db.all(&select).await?;
         Ok(rows.into_iter().filter_map(|(id, kind)| Some((id.into(), Feedback::find(&kind)?))).collect())
     }
@@ -84,6 +84,6 @@ async fn is_there(
         .and_where(Expr::col(Items::Id).eq(item.uuid()))
         .and_where(Expr::col(Items::ConversationId).eq(conversation.uuid()))
         .and_where(Expr::col(Items::UserId).eq(user.as_str()))
-        .to_owned();
+        .take();
     Ok(tx.find::<(i64,)>(&select).await?.is_some())
 }

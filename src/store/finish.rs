@@ -3,7 +3,7 @@
 //! It is the same whether the agent finished, the user cancelled, or the process before this one died.
 
 use chrono::{DateTime, Utc};
-use parlor_db::Tx;
+use parlor_db::{SequenceError, Tx};
 use sea_query::{Expr, ExprTrait, InsertStatement, Query, UpdateStatement};
 use uuid::Uuid;
 
@@ -14,7 +14,6 @@ use super::{
     items::{self, NewItem},
     runs,
     schema::Runs,
-    steps::each_is_one,
     to_json,
 };
 use crate::domain::{
@@ -68,29 +67,49 @@ async fn end(
     ending: &Ending,
     now: DateTime<Utc>,
 ) -> Result<Vec<(EventId, Event)>, StoreError> {
-    // Nearly always one item is written: the reply.
-    let taken = i64::from(ending.reply.is_some());
-    let last_place = items::take_places(tx, ending.conversation, taken, now).await?;
+    let told = told(ending.next_event, ending.reply.clone(), &[]);
+    let mut writes = tx.sequence().one(&items::locking(ending.conversation, ending.places(), now));
+    writes = writes.one(&closing_plainly(ending, told.end, now)?);
+    for step in &told.steps {
+        writes = writes.then(&ending.insertion(step, items::last_place(ending.conversation), now)?);
+    }
+    if let Some(start) = ending.context_start {
+        writes = writes.then(&context::beginning_at(ending.conversation, start));
+    }
+    match writes.last().await {
+        Ok(_) => Ok(told.into_events(ending)),
+        Err(SequenceError::Missed(0)) => Err(StoreError::Fenced), // The conversation was deleted.
+        Err(SequenceError::Missed(_)) => end_with_care(tx, ending, now).await,
+        Err(SequenceError::Database(error)) => Err(error.into()),
+    }
+}
+
+/// Ends a run that is not as it mostly is: another attempt has it, calls are open, or more is stored than was told. The
+/// places for what is mostly stored are taken.
+async fn end_with_care(
+    tx: &mut Tx<'_>,
+    ending: &Ending,
+    now: DateTime<Utc>,
+) -> Result<Vec<(EventId, Event)>, StoreError> {
     let found = fence(tx, ending).await?;
     let open = if found.has_open_calls { calls::open_calls(tx, ending.run).await? } else { Vec::new() };
     let first = ending.next_event.max(EventId::from(found.last_event_id).next());
     let told = told(first, ending.reply.clone().filter(|_| !found.is_reply_stored), &open);
 
-    let mut writes = tx.sequence();
     let places = i64::try_from(told.steps.len()).unwrap_or(i64::MAX);
-    if places != taken {
-        writes = writes.then(&items::locking(ending.conversation, places - taken, now));
-    }
-    for (position, step) in (last_place - taken + 1..).zip(&told.steps) {
-        writes = writes.then(&ending.insertion(step, position, now)?);
+    let more = places - ending.places();
+    let last_place = items::take_places(tx, ending.conversation, more, now).await?;
+    let mut writes = tx.sequence().one(&closing(ending, told.end, now)?);
+    for (position, step) in (last_place - places + 1..).zip(&told.steps) {
+        writes = writes.then(&ending.insertion(step, position.into(), now)?);
     }
     for call in &open {
-        writes = writes.then(&calls::settlement(call.id, answer(call).status, now));
+        writes = writes.one(&calls::settlement(call.id, answer(call).status, now));
     }
-    each_is_one(&writes.then(&closing(ending, told.end, now)?).run().await?)?;
     if let Some(start) = ending.context_start {
-        tx.execute(&context::beginning_at(ending.conversation, start)).await?;
+        writes = writes.then(&context::beginning_at(ending.conversation, start));
     }
+    writes.last().await?;
     Ok(told.into_events(ending))
 }
 
@@ -117,15 +136,20 @@ async fn fence(tx: &mut Tx<'_>, ending: &Ending) -> Result<Found, StoreError> {
         .and_where(Expr::col(Runs::Id).eq(ending.run.uuid()))
         .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
         .and_where(Expr::col(Runs::Attempt).eq(ending.attempt))
-        .to_owned();
+        .take();
     tx.find(&select).await?.ok_or(StoreError::Fenced)
 }
 
 impl Ending {
+    /// Returns how many places the end of a run mostly takes: one for the reply.
+    fn places(&self) -> i64 {
+        i64::from(self.reply.is_some())
+    }
+
     fn insertion(
         &self,
         step: &Step,
-        position: i64,
+        position: Expr,
         now: DateTime<Utc>,
     ) -> Result<InsertStatement, StoreError> {
         let (user, conversation, run, item) = (&self.user, self.conversation, self.run, &step.item);
@@ -195,7 +219,24 @@ fn answer(call: &OpenCall) -> ToolResult {
     }
 }
 
-/// Sets the final status of a run that [`fence`] let through.
+/// Sets the final status of a run that is as it mostly is: nothing is stored that was not told, and no call is open. Else no
+/// row is touched.
+fn closing_plainly(
+    ending: &Ending,
+    last_event: EventId,
+    now: DateTime<Utc>,
+) -> Result<UpdateStatement, StoreError> {
+    let mut closing = closing(ending, last_event, now)?;
+    closing
+        .and_where(Expr::col(Runs::LastEventId).lt(ending.next_event.get()))
+        .and_where(Expr::exists(calls::open_ones(ending.run)).not());
+    if let Some((id, _)) = &ending.reply {
+        closing.and_where(Expr::exists(items::with_id(*id)).not());
+    }
+    Ok(closing)
+}
+
+/// Sets the final status of a run, if it is still running in the attempt that may end it.
 fn closing(ending: &Ending, last_event: EventId, now: DateTime<Utc>) -> Result<UpdateStatement, StoreError> {
     let update = Query::update()
         .table(Runs::Table)
@@ -209,6 +250,8 @@ fn closing(ending: &Ending, last_event: EventId, now: DateTime<Utc>) -> Result<U
         .value(Runs::FirstDeltaAt, runs::first_delta(ending.first_delta_at))
         .value(Runs::EndedAt, now)
         .and_where(Expr::col(Runs::Id).eq(ending.run.uuid()))
-        .to_owned();
+        .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
+        .and_where(Expr::col(Runs::Attempt).eq(ending.attempt))
+        .take();
     Ok(update)
 }

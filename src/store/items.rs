@@ -76,7 +76,7 @@ impl Store {
             .and_where(Expr::col(Items::Id).eq(item.uuid()))
             .and_where(Expr::col(Items::ConversationId).eq(conversation.uuid()))
             .and_where(Expr::col(Items::UserId).eq(user.as_str()))
-            .to_owned();
+            .take();
         Ok(self.db.find::<(i64,)>(&select).await?.map(|(position,)| position))
     }
 
@@ -86,7 +86,7 @@ impl Store {
             .and_where(Expr::col(Items::UserId).eq(user.as_str()))
             .and_where(Expr::col(Items::RunId).eq(run.uuid()))
             .order_by(Items::Position, Order::Asc)
-            .to_owned();
+            .take();
         let rows: Vec<ItemRow> = self.db.all(&of_run).await?;
         rows.into_iter().map(Recorded::try_from).collect()
     }
@@ -101,7 +101,7 @@ fn items_in(user: &UserId, conversation: ConversationId) -> SelectStatement {
     items()
         .and_where(Expr::col(Items::ConversationId).eq(conversation.uuid()))
         .and_where(Expr::col(Items::UserId).eq(user.as_str()))
-        .to_owned()
+        .take()
 }
 
 fn page_of_items(user: &UserId, conversation: ConversationId, page: &ItemPage) -> SelectStatement {
@@ -158,7 +158,7 @@ pub(super) fn locking(conversation: ConversationId, places: i64, now: DateTime<U
         .value(Conversations::LastPosition, Expr::col(Conversations::LastPosition).add(places))
         .value(Conversations::UpdatedAt, now)
         .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
-        .to_owned()
+        .take()
 }
 
 /// Selects the item with an id.
@@ -167,11 +167,21 @@ pub(super) fn with_id(id: ItemId) -> SelectStatement {
         .column(Items::Position)
         .from(Items::Table)
         .and_where(Expr::col(Items::Id).eq(id.uuid()))
-        .to_owned()
+        .take()
 }
 
-/// Puts an item at a place that is known to be free.
-pub(super) fn insertion(new: &NewItem<'_>, position: i64) -> Result<InsertStatement, StoreError> {
+/// The place in a conversation that was taken last, within a statement.
+pub(super) fn last_place(conversation: ConversationId) -> Expr {
+    let last = Query::select()
+        .column(Conversations::LastPosition)
+        .from(Conversations::Table)
+        .and_where(Expr::col(Conversations::Id).eq(conversation.uuid()))
+        .take();
+    Expr::SubQuery(None, Box::new(last.into()))
+}
+
+/// Puts an item at a place that was taken for it.
+pub(super) fn insertion(new: &NewItem<'_>, position: Expr) -> Result<InsertStatement, StoreError> {
     let body = to_json("item", new.item)?;
     let insert = Query::insert()
         .into_table(Items::Table)
@@ -188,7 +198,7 @@ pub(super) fn insertion(new: &NewItem<'_>, position: i64) -> Result<InsertStatem
         ])
         .values_panic([
             new.conversation.uuid().into(),
-            position.into(),
+            position,
             new.id.uuid().into(),
             new.user.as_str().into(),
             new.run.uuid().into(),
@@ -197,6 +207,6 @@ pub(super) fn insertion(new: &NewItem<'_>, position: i64) -> Result<InsertStatem
             body.into(),
             new.now.into(),
         ])
-        .to_owned();
+        .take();
     Ok(insert)
 }

@@ -1,7 +1,7 @@
 //! Idempotency keys: a client's word that two requests are one.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use parlor_db::Tx;
+use parlor_db::{SequenceError, Tx};
 use sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement};
 use uuid::Uuid;
 
@@ -44,7 +44,7 @@ impl Store {
                     let expired = Query::delete()
                         .from_table(IdempotencyKeys::Table)
                         .and_where(Expr::col(IdempotencyKeys::CreatedAt).lt(oldest))
-                        .to_owned();
+                        .take();
                     tx.execute(&expired).await?;
                     Ok(())
                 })
@@ -66,9 +66,8 @@ pub(super) async fn claim(
         .from_table(IdempotencyKeys::Table)
         .and_where(Expr::col(IdempotencyKeys::UserId).eq(user.as_str()))
         .and_where(Expr::col(IdempotencyKeys::Key).eq(&key.key))
-        .to_owned();
+        .take();
     let expired = Expr::col(IdempotencyKeys::CreatedAt).lt(now - key.lifetime);
-    tx.execute(&forget.clone().and_where(expired).to_owned()).await?;
     let columns = [
         IdempotencyKeys::UserId,
         IdempotencyKeys::Key,
@@ -88,9 +87,12 @@ pub(super) async fn claim(
         .columns(columns)
         .values_panic(values)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .to_owned();
-    if tx.execute(&claim).await? == 1 {
-        return Ok(());
+        .take();
+    let forget_expired = forget.clone().and_where(expired).take();
+    match tx.sequence().then(&forget_expired).one(&claim).run().await {
+        Ok(_) => return Ok(()),
+        Err(SequenceError::Missed(_)) => {}
+        Err(SequenceError::Database(error)) => return Err(error.into()),
     }
     if let Some(found) = tx.find::<FirstUse>(&first_use(user, key)).await? {
         return Err(AcceptError::Refused(found.verdict(key)));
@@ -113,12 +115,12 @@ pub(super) async fn hand_over(
         .from(Items::Table)
         .and_where(Expr::col(Items::ConversationId).eq(conversation.uuid()))
         .and_where(Expr::col(Items::Position).gte(position))
-        .to_owned();
+        .take();
     let handed_over = Query::update()
         .table(IdempotencyKeys::Table)
         .value(IdempotencyKeys::RunId, run.uuid())
         .and_where(Expr::col(IdempotencyKeys::RunId).in_subquery(taken_back))
-        .to_owned();
+        .take();
     tx.execute(&handed_over).await?;
     Ok(())
 }
@@ -153,5 +155,5 @@ fn first_use(user: &UserId, key: &IdempotencyKey) -> SelectStatement {
         )
         .and_where(Expr::col((IdempotencyKeys::Table, IdempotencyKeys::UserId)).eq(user.as_str()))
         .and_where(Expr::col((IdempotencyKeys::Table, IdempotencyKeys::Key)).eq(&key.key))
-        .to_owned()
+        .take()
 }

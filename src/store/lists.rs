@@ -53,7 +53,7 @@ impl Store {
             .and_where(of(ToolCalls::Id).eq(call.uuid()))
             .and_where(of(ToolCalls::UserId).eq(user.as_str()))
             .and_where(Expr::col((Items::Table, Items::ConversationId)).eq(conversation.uuid()))
-            .to_owned();
+            .take();
         let Some(row) = self.db.find::<PastCallRow>(&select).await? else { return Ok(None) };
         let arguments = from_json("arguments", &row.arguments)?;
         Ok(Some(PastCall { message: row.item_id.into(), name: row.name, arguments }))
@@ -74,7 +74,7 @@ impl Store {
                         .columns([Lists::CallId, Lists::UserId, Lists::Result, Lists::UpdatedAt])
                         .values_panic([call.uuid().into(), user.as_str().into(), result.into(), now.into()])
                         .on_conflict(newest)
-                        .to_owned();
+                        .take();
                     tx.execute(&insert).await?;
                     Ok(())
                 })
@@ -96,7 +96,7 @@ impl Store {
             .from(Lists::Table)
             .and_where(Expr::col(Lists::UserId).eq(user.as_str()))
             .and_where(Expr::col(Lists::CallId).is_in(calls.iter().map(|call| call.uuid())))
-            .to_owned();
+            .take();
         let rows: Vec<(Uuid, String)> = self.db.all(&select).await?;
         rows.into_iter().map(|(id, result)| Ok((id.into(), from_json("list", &result)?))).collect()
     }

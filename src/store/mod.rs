@@ -20,7 +20,7 @@ mod runs;
 mod schema;
 mod steps;
 
-use parlor_db::{Db, DbError, Migrations};
+use parlor_db::{Db, DbError, Migrations, SequenceError};
 
 pub use accept::{Accept, AcceptError, Accepted, Place, Refusal};
 pub use again::Again;
@@ -62,6 +62,16 @@ pub enum StoreError {
         #[source]
         source: Option<serde_json::Error>,
     },
+}
+
+impl From<SequenceError> for StoreError {
+    /// A step that misses its row is one of a run that is no longer this attempt's.
+    fn from(error: SequenceError) -> Self {
+        match error {
+            SequenceError::Missed(_) => Self::Fenced,
+            SequenceError::Database(error) => error.into(),
+        }
+    }
 }
 
 impl StoreError {

@@ -123,7 +123,7 @@ impl Store {
 
     /// Finds a run if it is still running, whoever's it is: for one that nobody runs.
     pub async fn find_open_run(&self, id: RunId) -> Result<Option<OpenRun>, StoreError> {
-        let select = open_runs().and_where(Expr::col(Runs::Id).eq(id.uuid())).to_owned();
+        let select = open_runs().and_where(Expr::col(Runs::Id).eq(id.uuid())).take();
         self.db.find::<OpenRunRow>(&select).await?.map(OpenRun::try_from).transpose()
     }
 
@@ -156,7 +156,7 @@ impl Store {
                         .and_where(Expr::col(Runs::Id).eq(run.uuid()))
                         .and_where(Expr::col(Runs::UserId).eq(user.as_str()))
                         .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
-                        .to_owned();
+                        .take();
                     tx.execute(&update).await?;
                     Ok(())
                 })
@@ -171,7 +171,7 @@ impl Store {
             .from(Runs::Table)
             .and_where(Expr::col(Runs::Id).eq(run.uuid()))
             .and_where(Expr::col(Runs::UserId).eq(user.as_str()))
-            .to_owned();
+            .take();
         let found = self.db.find::<(Option<String>,)>(&select).await?;
         read_discarded(found.and_then(|(text,)| text).as_deref())
     }
@@ -201,7 +201,7 @@ async fn take_over(tx: &mut Tx<'_>, run: &OpenRun, owner: &str) -> Result<TakenO
         .and_where(Expr::col(Runs::Id).eq(run.id.uuid()))
         .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
         .and_where(Expr::col(Runs::Attempt).eq(run.attempt))
-        .to_owned();
+        .take();
     if tx.execute(&update).await? != 1 {
         return Err(StoreError::Fenced);
     }
@@ -230,7 +230,7 @@ fn open_runs() -> SelectStatement {
         ])
         .from(Runs::Table)
         .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
-        .to_owned()
+        .take()
 }
 
 fn read_discarded(text: Option<&str>) -> Result<Vec<Discarded>, StoreError> {

@@ -42,7 +42,7 @@ impl Store {
             .from(ToolCalls::Table)
             .and_where(Expr::col(ToolCalls::RunId).eq(run.uuid()))
             .and_where(Expr::col(ToolCalls::UserId).eq(user.as_str()))
-            .to_owned();
+            .take();
         let rows: Vec<CallRow> = self.db.all(&select).await?;
         let calls = rows.into_iter().map(|row| {
             let started = row.started_event_id.map(EventId::from);

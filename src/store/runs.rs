@@ -40,7 +40,7 @@ impl Store {
         let select = runs()
             .and_where(Expr::col(Runs::Id).eq(id.uuid()))
             .and_where(Expr::col(Runs::UserId).eq(user.as_str()))
-            .to_owned();
+            .take();
         self.db.find::<RunRow>(&select).await?.map(Run::try_from).transpose()
     }
 }
@@ -55,7 +55,7 @@ pub(super) async fn find_running(
         .from(Runs::Table)
         .and_where(Expr::col(Runs::ConversationId).eq(conversation.uuid()))
         .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
-        .to_owned();
+        .take();
     Ok(tx.find::<(Uuid,)>(&select).await?.map(|(id,)| id.into()))
 }
 
@@ -82,7 +82,7 @@ fn runs() -> SelectStatement {
             Runs::EndedAt,
         ])
         .from(Runs::Table)
-        .to_owned()
+        .take()
 }
 
 impl TryFrom<RunRow> for Run {

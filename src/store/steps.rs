@@ -46,15 +46,14 @@ impl Store {
         self.db
             .write(move |tx| {
                 Box::pin(async move {
-                    let position = items::take_places(tx, hold.conversation, 1, now).await?;
-                    let mut step = tx.sequence().then(&fence(&hold, event, Some((usage, next_message)))?);
+                    let mut step = tx.sequence().one(&items::locking(hold.conversation, 1, now));
+                    step = step.one(&fence(&hold, event, Some((usage, next_message)))?);
                     for (ordinal, call) in (0_i32..).zip(&reply.calls) {
                         step = step.then(&calls::intention(&hold.user, hold.run, message, ordinal, call)?);
                     }
                     let item = Item::Assistant(reply);
-                    let touched =
-                        step.then(&hold.insertion(event, message, &item, position, now)?).run().await?;
-                    each_is_one(&touched)
+                    step.then(&hold.insertion(event, message, &item, now)?).last().await?;
+                    Ok(())
                 })
             })
             .await
@@ -66,9 +65,10 @@ impl Store {
         self.db
             .write(move |tx| {
                 Box::pin(async move {
-                    let step = tx.sequence().then(&items::locking(hold.conversation, 0, now));
-                    let step = step.then(&fence(&hold, event, None)?).then(&calls::claim(call, event, now));
-                    each_is_one(&step.run().await?)
+                    let step = tx.sequence().one(&items::locking(hold.conversation, 0, now));
+                    let step = step.one(&fence(&hold, event, None)?).one(&calls::claim(call, event, now));
+                    step.last().await?;
+                    Ok(())
                 })
             })
             .await
@@ -85,12 +85,12 @@ impl Store {
         self.db
             .write(move |tx| {
                 Box::pin(async move {
-                    let position = items::take_places(tx, hold.conversation, 1, now).await?;
                     let settlement = calls::settlement(result.call_id, result.status, now);
-                    let step = tx.sequence().then(&fence(&hold, event, None)?).then(&settlement);
+                    let step = tx.sequence().one(&items::locking(hold.conversation, 1, now));
+                    let step = step.one(&fence(&hold, event, None)?).one(&settlement);
                     let item = Item::Tool(result);
-                    let insertion = hold.insertion(event, ItemId::new(), &item, position, now)?;
-                    each_is_one(&step.then(&insertion).run().await?)
+                    step.then(&hold.insertion(event, ItemId::new(), &item, now)?).last().await?;
+                    Ok(())
                 })
             })
             .await
@@ -118,8 +118,8 @@ impl Store {
                         .and_where(Expr::col(Runs::Status).eq(RunStatus::Running.as_str()))
                         .and_where(Expr::col(Runs::Attempt).eq(hold.attempt))
                         .and_where(Expr::col(Runs::LastEventId).eq(last_stored.get()))
-                        .to_owned();
-                    tx.execute(&update).await?;
+                        .take();
+                    tx.sequence().then(&update).last().await?;
                     Ok(())
                 })
             })
@@ -150,21 +150,16 @@ fn fence(
     Ok(update)
 }
 
-/// Goes on only if every statement of a step touched the row that it is for. Else the run is no longer this attempt's.
-pub(super) fn each_is_one(touched: &[u64]) -> Result<(), StoreError> {
-    if touched.iter().all(|count| *count == 1) { Ok(()) } else { Err(StoreError::Fenced) }
-}
-
 impl Hold {
     fn insertion(
         &self,
         event: EventId,
         id: ItemId,
         item: &Item,
-        position: i64,
         now: DateTime<Utc>,
     ) -> Result<InsertStatement, StoreError> {
         let (user, conversation, run) = (&self.user, self.conversation, self.run);
-        items::insertion(&NewItem { user, conversation, run, id, event, item, now }, position)
+        let new = NewItem { user, conversation, run, id, event, item, now };
+        items::insertion(&new, items::last_place(conversation))
     }
 }

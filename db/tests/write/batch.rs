@@ -11,7 +11,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use super::*;
 
 /// A unit that keeps the writer busy, so that what is written meanwhile waits together.
-struct Busy {
+pub(super) struct Busy {
     begun: oneshot::Receiver<()>,
     free: oneshot::Sender<()>,
     unit: JoinHandle<Result<(), DbError>>,
@@ -32,7 +32,7 @@ impl Busy {
     }
 
     /// Puts it in the queue of a writer that has nothing else to do, and waits until it runs.
-    async fn keep(db: &Db) -> Self {
+    pub(super) async fn keep(db: &Db) -> Self {
         let mut busy = Self::queue(db).await;
         busy.has_begun().await;
         busy
@@ -42,14 +42,14 @@ impl Busy {
         (&mut self.begun).await.unwrap();
     }
 
-    async fn end(self) {
+    pub(super) async fn end(self) {
         self.free.send(()).unwrap();
         self.unit.await.unwrap().unwrap();
     }
 }
 
 /// Puts a unit in the queue and goes on without waiting for its answer.
-async fn queue<T: Send + 'static>(
+pub(super) async fn queue<T: Send + 'static>(
     db: &Db,
     unit: impl for<'t> FnOnce(&'t mut Tx<'_>) -> futures_util::future::BoxFuture<'t, Result<T, DbError>>
     + Send
@@ -71,7 +71,7 @@ async fn queue<T: Send + 'static>(
     waiting
 }
 
-async fn queue_note(db: &Db, body: impl Into<String>) -> JoinHandle<Result<u64, DbError>> {
+pub(super) async fn queue_note(db: &Db, body: impl Into<String>) -> JoinHandle<Result<u64, DbError>> {
     let body = body.into();
     queue(db, move |tx| Box::pin(async move { tx.execute(&insert(Uuid::now_v7(), &body)).await })).await
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod batch;
+mod sequence;
 
 use std::time::Duration;
 
@@ -207,37 +208,4 @@ mod sqlite {
 fn rename(id: Uuid, body: &str) -> sea_query::UpdateStatement {
     let is_it = Expr::col(Alias::new("id")).eq(id);
     Query::update().table(Alias::new("notes")).value(Alias::new("body"), body).and_where(is_it).to_owned()
-}
-
-on_both! { migrations();
-    async fn a_sequence_runs_in_its_order_and_says_what_each_statement_touched(place: Place) {
-        let db = Db::open(&place.url, 4);
-        let [first, second] = [Uuid::now_v7(), Uuid::now_v7()];
-        let unit = db.write(move |tx| {
-            Box::pin(async move {
-                let sequence = tx.sequence().then(&insert(first, "o;ne")).then(&rename(first, "two ? $1; --"));
-                sequence.then(&rename(second, "nobody")).then(&insert(second, "three")).run().await
-            })
-        });
-        assert_eq!(unit.await.unwrap(), [1, 1, 0, 1]);
-        assert_eq!(bodies(&db).await, ["two ? $1; --", "three"]);
-    }
-
-    async fn behind_a_statement_of_a_sequence_that_fails_nothing_is_run_and_nothing_is_kept(place: Place) {
-        let db = Db::open(&place.url, 4);
-        let [first, second] = [Uuid::now_v7(), Uuid::now_v7()];
-        add(&db, "before").await.unwrap();
-        let unit = db.write(move |tx| {
-            Box::pin(async move {
-                let sequence = tx.sequence().then(&insert(first, "one")).then(&insert(first, "again"));
-                let done = sequence.then(&insert(second, "behind")).run().await;
-                assert!(matches!(done, Err(DbError::Refused(_))), "{done:?}");
-                let later = tx.sequence().then(&insert(second, "later")).run().await;
-                assert!(matches!(later, Err(DbError::Unavailable { .. })), "{later:?}");
-                Ok::<_, DbError>(())
-            })
-        });
-        assert!(unit.await.is_err());
-        assert_eq!(bodies(&db).await, ["before"]);
-    }
 }

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use parlor_db::Tx;
-use sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_query::{Expr, ExprTrait, InsertStatement, OnConflict, Query, UpdateStatement};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -45,17 +45,12 @@ impl ArgumentsHash {
     }
 }
 
-/// Claims a key for this transaction, or returns the result that is stored under it.
+/// Claims a key for this transaction, unless it is taken: then no row is touched, and the result is [`stored`].
 ///
 /// The insertion comes first: beside another transaction with the same key it waits, and sees what that one left. If
 /// it was rolled back the key is ours; if it was committed, the next statement reads its row (READ COMMITTED, and on
 /// SQLite only one transaction writes).
-pub(super) async fn claim(
-    tx: &mut Tx<'_>,
-    user: &UserId,
-    mark: &Mark,
-    now: DateTime<Utc>,
-) -> Result<Option<Task>, StoreError> {
+pub(super) fn claiming(user: &UserId, mark: &Mark, now: DateTime<Utc>) -> InsertStatement {
     let columns = [
         ToolEffects::UserId,
         ToolEffects::CallKey,
@@ -64,7 +59,7 @@ pub(super) async fn claim(
         ToolEffects::CreatedAt,
     ];
     let hash = mark.arguments.0.as_str();
-    let insert = Query::insert()
+    Query::insert()
         .into_table(ToolEffects::Table)
         .columns(columns)
         .values_panic([
@@ -75,38 +70,29 @@ pub(super) async fn claim(
             now.into(),
         ])
         .on_conflict(OnConflict::columns([ToolEffects::UserId, ToolEffects::CallKey]).do_nothing().to_owned())
-        .to_owned();
-    if tx.execute(&insert).await? == 1 {
-        return Ok(None);
-    }
-    stored(tx, user, mark).await.map(Some)
+        .take()
 }
 
 /// Keeps the result under the claimed key.
-pub(super) async fn settle(
-    tx: &mut Tx<'_>,
-    user: &UserId,
-    mark: &Mark,
-    result: &Task,
-) -> Result<(), StoreError> {
+pub(super) fn settling(user: &UserId, mark: &Mark, result: &Task) -> Result<UpdateStatement, StoreError> {
     let result = serde_json::to_string(result).map_err(StoreError::Unreadable)?;
     let update = Query::update()
         .table(ToolEffects::Table)
         .value(ToolEffects::Result, result)
         .and_where(Expr::col(ToolEffects::UserId).eq(user.as_str()))
         .and_where(Expr::col(ToolEffects::CallKey).eq(mark.key.text()))
-        .to_owned();
-    tx.execute(&update).await?;
-    Ok(())
+        .take();
+    Ok(update)
 }
 
-async fn stored(tx: &mut Tx<'_>, user: &UserId, mark: &Mark) -> Result<Task, StoreError> {
+/// Reads the result that is kept under a key that was claimed before.
+pub(super) async fn stored(tx: &mut Tx<'_>, user: &UserId, mark: &Mark) -> Result<Task, StoreError> {
     let select = Query::select()
         .columns([ToolEffects::Tool, ToolEffects::ArgumentsHash, ToolEffects::Result])
         .from(ToolEffects::Table)
         .and_where(Expr::col(ToolEffects::UserId).eq(user.as_str()))
         .and_where(Expr::col(ToolEffects::CallKey).eq(mark.key.text()))
-        .to_owned();
+        .take();
     let effect = tx.find::<Effect>(&select).await?;
     let Some(effect) = effect.filter(|effect| effect.is_of(mark)) else {
         return Err(StoreError::CallKeyReused);

@@ -35,7 +35,7 @@ async fn count(db: &Db, user: &UserId, filter: &Filter) -> Result<i64, StoreErro
         .from(Tasks::Table)
         .and_where(Expr::col(Tasks::UserId).eq(user.as_str()))
         .and_where(Expr::col(Tasks::DeletedAt).is_null())
-        .to_owned();
+        .take();
     narrow(&mut statement, filter);
     Ok(db.find::<(i64,)>(&statement).await?.map_or(0, |(count,)| count))
 }

@@ -10,7 +10,7 @@ mod tasks;
 use std::fmt;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use parlor_db::{Db, DbError, Migrations, Tx};
+use parlor_db::{Db, DbError, Migrations, SequenceError, Tx};
 
 pub use ledger::{ArgumentsHash, Mark};
 
@@ -60,6 +60,16 @@ pub enum StoreError {
     Db(#[from] DbError),
 }
 
+impl From<SequenceError> for StoreError {
+    /// Nothing but a key is claimed by one row.
+    fn from(error: SequenceError) -> Self {
+        match error {
+            SequenceError::Missed(_) => Self::CallKeyReused,
+            SequenceError::Database(error) => error.into(),
+        }
+    }
+}
+
 /// The tasks that a text might mean: the first few, by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidates {
@@ -94,15 +104,10 @@ impl TaskStore {
         let (user, now) = (user.clone(), (self.clock)());
         let unit = self.db.write(move |tx| {
             Box::pin(async move {
-                let Some(mark) = mark else {
-                    return apply(tx, &user, change, now).await;
-                };
-                if let Some(stored) = ledger::claim(tx, &user, &mark, now).await? {
-                    return Ok(stored);
+                match begin(tx, &user, &change, mark.as_ref(), now).await? {
+                    Begun::Now { number } => apply(tx, &user, change, number, mark.as_ref(), now).await,
+                    Begun::Before(task) => Ok(task),
                 }
-                let task = apply(tx, &user, change, now).await?;
-                ledger::settle(tx, &user, &mark, &task).await?;
-                Ok(task)
             })
         });
         unit.await
@@ -124,30 +129,69 @@ fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
 }
 
+/// Whether a change is still to be made.
+enum Begun {
+    /// It is, with this number if it adds a task.
+    Now { number: Option<i64> },
+    /// It was made before, and this came of it.
+    Before(Task),
+}
+
+/// Claims the key of a change, and a number for a new task.
+async fn begin(
+    tx: &mut Tx<'_>,
+    user: &UserId,
+    change: &Change,
+    mark: Option<&Mark>,
+    now: DateTime<Utc>,
+) -> Result<Begun, StoreError> {
+    let mut begin = tx.sequence();
+    if let Some(mark) = mark {
+        begin = begin.one(&ledger::claiming(user, mark, now));
+    }
+    if matches!(change, Change::Add(_)) {
+        begin = begin.then(&tasks::next_number(user));
+    }
+    match (begin.run().await, mark) {
+        (Err(SequenceError::Missed(_)), Some(mark)) => {
+            ledger::stored(tx, user, mark).await.map(Begun::Before)
+        }
+        (begun, _) => Ok(Begun::Now { number: begun?.first().copied() }),
+    }
+}
+
+/// Makes a change and keeps what came of it under its key.
 async fn apply(
     tx: &mut Tx<'_>,
     user: &UserId,
     change: Change,
+    number: Option<i64>,
+    mark: Option<&Mark>,
     now: DateTime<Utc>,
 ) -> Result<Task, StoreError> {
-    match change {
+    let (task, mut last) = match change {
         Change::Add(new) => {
-            let task = new.numbered(tasks::next_number(tx, user).await?, now);
-            tasks::insert(tx, user, &task).await?;
-            Ok(task)
+            // Both databases answer an upsert with its row.
+            let task = new.numbered(number.unwrap_or(1), now);
+            let insertion = tasks::insertion(user, &task);
+            (task, tx.sequence().then(&insertion))
         }
         Change::Edit(selector, edit) => {
-            let old = tasks::load_for_change(tx, user, &selector).await?;
-            let new = edit.applied_to(&old, now);
-            tasks::replace(tx, user, &new).await?;
-            Ok(new)
+            let new = edit.applied_to(&tasks::load_for_change(tx, user, &selector).await?, now);
+            let replacement = tasks::replacement(user, &new);
+            (new, tx.sequence().then(&replacement))
         }
         Change::Delete(selector) => {
             let task = tasks::load_for_change(tx, user, &selector).await?;
-            tasks::delete(tx, user, task.number, now).await?;
-            Ok(task)
+            let deletion = tasks::deletion(user, task.number, now);
+            (task, tx.sequence().then(&deletion))
         }
+    };
+    if let Some(mark) = mark {
+        last = last.then(&ledger::settling(user, mark, &task)?);
     }
+    last.last().await?;
+    Ok(task)
 }
 
 /// Folds a text so that two that differ only in case become one. Through upper case, because that also joins letters

@@ -46,7 +46,7 @@ async fn candidates(tx: &mut Tx<'_>, user: &UserId, rule: Expr) -> Result<Candid
         .and_where(rule)
         .order_by(Tasks::Number, Order::Asc)
         .limit(CANDIDATE_LIMIT as u64 + 1)
-        .to_owned();
+        .take();
     let mut tasks: Vec<(i64, String)> = tx.all(&few).await?;
     let has_more = tasks.len() > CANDIDATE_LIMIT;
     tasks.truncate(CANDIDATE_LIMIT);

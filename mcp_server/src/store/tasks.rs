@@ -1,8 +1,10 @@
 //! One task at a time: numbering, reading for a change, writing back.
 
 use chrono::{DateTime, Utc};
-use parlor_db::{DbError, Tx};
-use sea_query::{Expr, ExprTrait, LockType, OnConflict, Query, SelectStatement};
+use parlor_db::Tx;
+use sea_query::{
+    Expr, ExprTrait, InsertStatement, LockType, OnConflict, Query, SelectStatement, UpdateStatement,
+};
 
 use super::{
     StoreError, fold,
@@ -32,10 +34,10 @@ pub(super) struct TaskRow {
     completed_at: Option<DateTime<Utc>>,
 }
 
-/// Gives the user's next number. A number that was given is never given again, whatever becomes of its task.
-pub(super) async fn next_number(tx: &mut Tx<'_>, user: &UserId) -> Result<i64, DbError> {
+/// Gives the user's next number, and brings it. A number that was given is never given again, whatever becomes of its task.
+pub(super) fn next_number(user: &UserId) -> InsertStatement {
     let last = Expr::col((TaskCounters::Table, TaskCounters::Last));
-    let next = Query::insert()
+    Query::insert()
         .into_table(TaskCounters::Table)
         .columns([TaskCounters::UserId, TaskCounters::Last])
         .values_panic([user.as_str().into(), 1_i64.into()])
@@ -43,21 +45,18 @@ pub(super) async fn next_number(tx: &mut Tx<'_>, user: &UserId) -> Result<i64, D
             OnConflict::column(TaskCounters::UserId).value(TaskCounters::Last, last.add(1_i64)).to_owned(),
         )
         .returning_col(TaskCounters::Last)
-        .to_owned();
-    // Both databases answer an upsert with its row.
-    Ok(tx.find::<(i64,)>(&next).await?.map_or(1, |(number,)| number))
+        .take()
 }
 
 /// Stores a new task.
-pub(super) async fn insert(tx: &mut Tx<'_>, user: &UserId, task: &Task) -> Result<(), DbError> {
+pub(super) fn insertion(user: &UserId, task: &Task) -> InsertStatement {
     let mut columns = vec![Tasks::UserId, Tasks::Number, Tasks::CreatedAt];
     let mut values: Vec<Expr> = vec![user.as_str().into(), task.number.into(), task.created_at.into()];
     for (column, value) in changing_columns(task) {
         columns.push(column);
         values.push(value);
     }
-    let insert = Query::insert().into_table(Tasks::Table).columns(columns).values_panic(values).to_owned();
-    tx.execute(&insert).await.map(drop)
+    Query::insert().into_table(Tasks::Table).columns(columns).values_panic(values).to_owned()
 }
 
 /// Reads the one task that a selector means, and keeps others from changing it until the transaction ends.
@@ -70,8 +69,7 @@ pub(super) async fn load_for_change(
     // if it falls on another task, that one is taken.
     let mut number = chosen(tx, user, selector).await?;
     for _ in 0..MOST_CHOICES {
-        let one =
-            select(user).and_where(Expr::col(Tasks::Number).eq(number)).lock(LockType::Update).to_owned();
+        let one = select(user).and_where(Expr::col(Tasks::Number).eq(number)).lock(LockType::Update).take();
         let found = tx.find::<TaskRow>(&one).await?;
         let again = chosen(tx, user, selector).await?;
         if again == number {
@@ -91,30 +89,23 @@ async fn chosen(tx: &mut Tx<'_>, user: &UserId, selector: &Selector) -> Result<i
 }
 
 /// Writes a changed task over the old one.
-pub(super) async fn replace(tx: &mut Tx<'_>, user: &UserId, task: &Task) -> Result<(), DbError> {
-    let update = Query::update()
+pub(super) fn replacement(user: &UserId, task: &Task) -> UpdateStatement {
+    Query::update()
         .table(Tasks::Table)
         .values(changing_columns(task))
         .and_where(Expr::col(Tasks::UserId).eq(user.as_str()))
         .and_where(Expr::col(Tasks::Number).eq(task.number))
-        .to_owned();
-    tx.execute(&update).await.map(drop)
+        .take()
 }
 
 /// Deletes a task. Its row stays, out of everybody's sight.
-pub(super) async fn delete(
-    tx: &mut Tx<'_>,
-    user: &UserId,
-    number: i64,
-    now: DateTime<Utc>,
-) -> Result<(), DbError> {
-    let update = Query::update()
+pub(super) fn deletion(user: &UserId, number: i64, now: DateTime<Utc>) -> UpdateStatement {
+    Query::update()
         .table(Tasks::Table)
         .value(Tasks::DeletedAt, now)
         .and_where(Expr::col(Tasks::UserId).eq(user.as_str()))
         .and_where(Expr::col(Tasks::Number).eq(number))
-        .to_owned();
-    tx.execute(&update).await.map(drop)
+        .take()
 }
 
 /// Begins to read tasks of a user, without the deleted ones.
@@ -133,7 +124,7 @@ pub(super) fn select(user: &UserId) -> SelectStatement {
         .from(Tasks::Table)
         .and_where(Expr::col(Tasks::UserId).eq(user.as_str()))
         .and_where(Expr::col(Tasks::DeletedAt).is_null())
-        .to_owned()
+        .take()
 }
 
 fn changing_columns(task: &Task) -> [(Tasks, Expr); 8] {

@@ -32,6 +32,7 @@ use super::{
     offer::Offers,
     ours::Ours,
     request,
+    transport::Transport,
 };
 use crate::{
     domain::{BoxError, Meter, Model, ModelError, ModelErrorKind, ModelEvent, ModelIdentity, ModelRequest},
@@ -41,10 +42,6 @@ use crate::{
         tab::Tab,
     },
 };
-
-/// How many connections to the provider are kept for the next question. Each costs some 25 KB, and after a rush there would be
-/// as many as there were questions at once.
-const MOST_IDLE: usize = 64;
 
 /// Where the one response of a request is left for us.
 type Handover = Arc<Mutex<Option<reqwest::Result<Response>>>>;
@@ -59,7 +56,7 @@ pub(in crate::model) struct Client {
     offers: Offers,
     secrets: Arc<[SecretString]>,
     endpoint: Arc<dyn Config>,
-    http: reqwest::Client,
+    transport: Transport,
     first_token_timeout: Duration,
     idle_timeout: Duration,
     /// What was learned about the parameters that the model takes.
@@ -83,12 +80,7 @@ impl Client {
         if settings.model.trim().is_empty() {
             return Err(ModelSetupError::NoModel { provider: provider.name() });
         }
-        let http = reqwest::Client::builder()
-            .connect_timeout(settings.connect_timeout)
-            .pool_max_idle_per_host(MOST_IDLE)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
+        let transport = Transport::new(settings.connect_timeout)
             .map_err(|error| ModelSetupError::NoHttpClient { reason: error.to_string() })?;
         Ok(Self {
             provider,
@@ -99,7 +91,7 @@ impl Client {
             offers: Offers::new(settings.quirks.schema),
             secrets: endpoint.secrets(&settings.extras),
             endpoint: Arc::new(endpoint),
-            http,
+            transport,
             first_token_timeout: settings.first_token_timeout,
             idle_timeout: settings.idle_timeout,
             lessons: Mutex::default(),
@@ -111,12 +103,12 @@ impl Client {
     /// nothing.
     async fn send(&self, body: &Bytes, deadline: Instant, tab: &mut Tab) -> Result<Response, ModelError> {
         let handover = Handover::default();
-        let (http, body, kept) = (self.http.clone(), body.clone(), handover.clone());
+        let http = self.transport.here().map_err(not_sent)?;
+        let (ours, body, kept) = (http.clone(), body.clone(), handover.clone());
         let service = tower::service_fn(move |request| {
-            keep_response(http.clone(), request, body.clone(), kept.clone())
+            keep_response(ours.clone(), request, body.clone(), kept.clone())
         });
-        let openai = async_openai::Client::build(self.http.clone(), Arc::clone(&self.endpoint))
-            .with_http_service(service);
+        let openai = async_openai::Client::build(http, Arc::clone(&self.endpoint)).with_http_service(service);
         let sent = timeout_at(deadline, openai.chat().create_byot::<(), ()>(())).await;
         match handover.lock().unwrap_or_else(PoisonError::into_inner).take() {
             Some(outcome) => outcome.map_err(|error| {

@@ -39,6 +39,7 @@ mod request;
 mod schema;
 mod sse;
 mod strict;
+mod transport;
 mod usage;
 mod usual;
 

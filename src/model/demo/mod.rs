@@ -194,6 +194,7 @@ mod tests {
         ModelRequest {
             instructions: "",
             history,
+            transcript: None,
             tools,
             tool_choice: ToolChoice::Auto,
             conversation_id,

@@ -13,6 +13,7 @@ mod follow;
 mod health;
 mod hostile;
 mod idempotency;
+mod kept;
 mod logs;
 mod provider;
 mod provider_failures;

@@ -4,14 +4,15 @@ use super::{paths, source::File};
 
 /// Which rooms a room may use, beside itself. `app` is the composition root and may use everything.
 ///
-/// Two rows go beyond the design. The serve loop of `http` spawns its connections where the end waits for them, and
-/// refuses when it drains: `shutdown`. `cli` starts the service with the system's `clock`, and `telemetry` with the
+/// Three rows go beyond the design. The serve loop of `http` spawns its connections where the end waits for them, and
+/// refuses when it drains: `shutdown`. It serves them at `desks`, which are not in the design. `cli` starts the service with the system's `clock`, and `telemetry` with the
 /// format that the configuration names; it also makes tokens for trying, so it uses `auth` and the user ids of `domain`, and prints the description of
 /// the API, which is of `http`.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("clock", &[]),
     ("shutdown", &[]),
+    ("desks", &[]),
     ("telemetry", &["domain"]),
     ("config", &["domain"]),
     ("wire", &["domain"]),
@@ -22,9 +23,12 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("agent", &["domain", "telemetry"]),
     ("runs", &["domain", "agent", "store", "clock", "shutdown", "telemetry"]),
     ("auth", &["domain", "config", "clock"]),
-    ("http", &["domain", "runs", "store", "policy", "auth", "wire", "clock", "telemetry", "shutdown"]),
+    (
+        "http",
+        &["domain", "runs", "store", "policy", "auth", "wire", "clock", "telemetry", "shutdown", "desks"],
+    ),
     ("app", &["*"]),
-    ("cli", &["app", "auth", "config", "clock", "domain", "http", "telemetry"]),
+    ("cli", &["app", "auth", "config", "clock", "desks", "domain", "http", "telemetry"]),
     ("main", &["cli", "telemetry"]),
     ("lib", &[]),
 ];
@@ -46,7 +50,7 @@ const FOREIGN: [(&str, &[&str]); 16] = [
     ("libc", &["heap/src/"]),
     ("jiff", &["src/domain/timezone.rs"]),
     ("std::env", &["src/config/", "src/main.rs", "mcp_server/src/main.rs", "db/src/testing.rs"]),
-    ("std::thread", &["db/src/testing.rs"]),
+    ("std::thread", &["db/src/testing.rs", "src/desks.rs"]),
 ];
 
 /// The terminal client. It knows of the service what every client knows, its public API, so it uses no other room.
@@ -55,8 +59,8 @@ const CLIENT: &str = "src/cli/chat/";
 /// The only thing of `parlor-db` that the configuration may use: it reads an address, it opens nothing.
 const OF_THE_DATABASE_FOR_CONFIG: &str = "DatabaseUrl";
 
-/// Where tasks are spawned: on the trackers that the end waits for.
-const SPAWNING: [&str; 2] = ["src/shutdown.rs", "db/src/db.rs"];
+/// Where tasks are spawned: on the trackers that the end waits for, or at desks, which are given what a tracker knows of.
+const SPAWNING: [&str; 3] = ["src/shutdown.rs", "src/desks.rs", "db/src/writer.rs"];
 
 /// Words that spawn, or hold what is spawned.
 const SPAWNS: [&str; 6] =

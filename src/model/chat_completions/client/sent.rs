@@ -98,6 +98,7 @@ async fn sent(provider: Provider, model: &str, history: &[Item]) -> String {
     let request = ModelRequest {
         instructions: "Be kind.",
         history,
+        transcript: None,
         tools: &[tool()],
         tool_choice: ToolChoice::Auto,
         conversation_id: "0190a5b4-7e3c-7cc0-a1b2-c3d4e5f60718".parse::<ConversationId>().unwrap(),

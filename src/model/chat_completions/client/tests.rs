@@ -95,6 +95,7 @@ pub(super) async fn ask_on(
     let request = ModelRequest {
         instructions: "Be kind.",
         history: &history,
+        transcript: None,
         tools: &[],
         tool_choice: ToolChoice::Auto,
         conversation_id: ConversationId::new(),

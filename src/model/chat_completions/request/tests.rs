@@ -1,17 +1,23 @@
 //! The body of a request: what stands in it for each provider. `strict` holds any history against what they refuse.
 
+mod again;
 mod strict;
 
-use super::*;
+use serde_json::{Map, Value, json};
+
+use super::{messages::NO_SIGNATURE, *};
 use crate::{
-    domain::{CallStatus, Meter, Tool, ToolSchema, UserMessage},
+    domain::{
+        CallId, CallStatus, Item, Meter, ProviderMeta, Reply, Tool, ToolCall, ToolResult, ToolSchema,
+        UserMessage,
+    },
     model::{fake::ALONE, providers, providers::quirks::Dialect},
 };
 
 /// Reads a body back, as providers do. It stands there as a tree would be written.
 fn body(provider: Provider, model: &str, quirks: Quirks, request: &ModelRequest<'_>) -> Value {
     let offer = Offer::of(request.tools, quirks.schema).unwrap();
-    let written = super::body(provider, model, quirks, &offer, request).unwrap();
+    let written = super::body(provider, &model.into(), quirks, &offer, request).unwrap();
     let read: Value = serde_json::from_slice(&written).unwrap();
     assert_eq!(String::from_utf8(written).unwrap(), read.to_string());
     read
@@ -70,6 +76,7 @@ fn body_of(
     let request = ModelRequest {
         instructions: "Be kind.",
         history,
+        transcript: None,
         tools,
         tool_choice,
         conversation_id,
@@ -293,6 +300,7 @@ fn what_can_be_said_strictly_is_and_the_rest_is_said_as_ever() {
     let request = ModelRequest {
         instructions: "",
         history: &[user("hi", "")],
+        transcript: None,
         tools: &tools,
         tool_choice: ToolChoice::Auto,
         conversation_id: ConversationId::new(),

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The models that the rules of this file are about.
-const MODELS: [(Provider, &str); 8] = [
+pub(super) const MODELS: [(Provider, &str); 8] = [
     (Provider::OpenAi, "gpt-4o-mini"),
     (Provider::OpenAi, "o3-mini"),
     (Provider::OpenAi, "gpt-6-luna"),
@@ -171,7 +171,7 @@ fn check_schema(provider: Provider, tool: &Value) -> Result<(), String> {
     Ok(())
 }
 
-fn tools() -> Vec<Tool> {
+pub(super) fn tools() -> Vec<Tool> {
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "required": [],
         "additionalProperties": false, "$defs": {"Kind": {"const": "a"}},
@@ -209,9 +209,9 @@ fn call(provider_id: String, name: String, meta: u8) -> ToolCall {
 }
 
 /// One thing that a history may hold: what the user said, or a reply with calls of which some are answered.
-fn any_item() -> impl Strategy<Value = Vec<Item>> {
+pub(super) fn any_item() -> impl Strategy<Value = Vec<Item>> {
     let user = "[a-z]{1,5}".prop_map(|text| vec![Item::User(UserMessage { text, context: "Friday".into() })]);
-    let any_call = ("[ab]{0,2}|x{50}", "[a-zA-Z0-9_.é ]{0,80}", 0_u8..4)
+    let any_call = ("[ab]{0,2}|x{50}", "[a-zA-Z0-9_.é ]{0,80}|add.task", 0_u8..4)
         .prop_map(|(id, name, meta)| call(id, name, meta));
     let calls = prop::collection::vec((any_call, 0_u8..4), 0..4);
     let reply = ("[a-z]{0,5}", calls, 0_u8..4).prop_map(|(text, calls, meta)| {
@@ -258,6 +258,7 @@ proptest! {
             let request = ModelRequest {
                 instructions: "Be kind.",
                 history: &history,
+                transcript: None,
                 tools: &tools,
                 tool_choice: ToolChoice::Required,
                 conversation_id: ConversationId::new(),

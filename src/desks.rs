@@ -46,9 +46,11 @@ impl Desks {
 
     fn open_so_many(count: usize) -> io::Result<Self> {
         let ended = CancellationToken::new();
+        // Made first: if one of them cannot be opened the others end.
+        let until = ended.clone().drop_guard();
         let others = (1..count).map(|number| Ok(Desk::at(started(number, ended.clone())?)));
         let others = others.collect::<io::Result<_>>()?;
-        Ok(Self { first: Desk::at(Handle::current()), others, _until: ended.drop_guard() })
+        Ok(Self { first: Desk::at(Handle::current()), others, _until: until })
     }
 
     /// Serves somebody at the desk where the fewest are.

@@ -84,6 +84,11 @@ impl Shutdown {
         self.ending.cancelled().await;
     }
 
+    /// Counts the tasks that shutdown would wait for now.
+    pub fn tasks(&self) -> usize {
+        self.runs.len() + self.tasks.len()
+    }
+
     /// Waits until every run has ended, at most `limit`. Returns whether they all have.
     pub async fn runs_done(&self, limit: Duration) -> bool {
         self.runs.close();

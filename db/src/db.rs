@@ -119,7 +119,7 @@ impl Db {
     pub async fn close(&self) {
         self.inner.queue.close();
         let closing = async {
-            self.inner.writers.rest().await;
+            self.inner.writers.close().await;
             match &self.inner.readers {
                 Readers::Sqlite(pool) => pool.close().await,
                 Readers::Postgres(pool) => pool.close().await,

@@ -10,6 +10,7 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
     time::Duration,
 };
 
@@ -62,9 +63,14 @@ impl Writers {
         }
     }
 
-    /// Waits until nobody is at work.
-    pub(crate) async fn rest(&self) {
+    /// Has what is queued worked off, waits until nobody is at work, and closes the connections.
+    pub(crate) async fn close(self: &Arc<Self>) {
+        self.call();
         self.at_work.wait().await;
+        let left: Vec<Connection> = self.free().iter_mut().filter_map(Option::take).collect();
+        for connection in left {
+            connection.close().await;
+        }
     }
 
     /// Takes as many units as may share a commit; nothing if none waits.
@@ -88,7 +94,7 @@ impl Writers {
     }
 }
 
-/// Where one writer works. However it leaves, the seat is free again.
+/// Where one writer works. However it leaves, the seat is free again; a connection that it leaves in the middle is given up.
 struct Seat {
     writers: Arc<Writers>,
     /// None while it was not needed yet, and after trouble.
@@ -110,8 +116,13 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if !self.is_left {
-            self.writers.free().push(self.connection.take());
+        if self.is_left {
+            return;
+        }
+        self.writers.free().push(None);
+        // Not where the runtime ends: there the next one would be dropped as it begins.
+        if thread::panicking() {
+            self.writers.call();
         }
     }
 }

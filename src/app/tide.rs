@@ -3,17 +3,14 @@
 
 use std::time::Duration;
 
-use tokio::{
-    runtime::Handle,
-    time::{Instant, MissedTickBehavior, interval},
-};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::shutdown::Shutdown;
 
-/// How often the tasks of the process are counted.
+/// How often tasks are counted.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// How many tasks fewer are a rush that is over. A stream has three or four.
+/// How many tasks fewer are a rush that is over. A stream has two: its connection and its run.
 const MANY: usize = 96;
 
 /// How long it takes at most until memory is given back again: the logs of finished runs, for one, go later and unseen.
@@ -21,7 +18,6 @@ const AT_LATEST: Duration = Duration::from_secs(120);
 
 /// Gives memory back again and again, until nothing new begins.
 pub(super) async fn give_back(shutdown: Shutdown) {
-    let tasks = Handle::current().metrics();
     let mut tide = Tide::new(Instant::now());
     let mut tick = interval(LOOK_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -30,7 +26,7 @@ pub(super) async fn give_back(shutdown: Shutdown) {
             _ = tick.tick() => {}
             () = shutdown.drained() => return,
         }
-        if tide.is_out(tasks.num_alive_tasks(), Instant::now()) {
+        if tide.is_out(shutdown.tasks(), Instant::now()) {
             let began = Instant::now();
             // It takes some milliseconds, so no worker does it. What becomes of it changes nothing here.
             drop(shutdown.spawn_blocking(parlor_heap::give_back).await);

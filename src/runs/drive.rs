@@ -151,8 +151,7 @@ async fn work(inner: &Inner, job: &Job) -> Outcome {
             word = word(job) => (word, None),
             outcome = &mut taking => (word(job).await, Some(outcome)),
         };
-        // Whoever asked hears of it before the turn goes on.
-        yield_now().await;
+        step_aside().await;
         match (word, done) {
             (Word::AsGuessed, Some(outcome)) => return outcome,
             (Word::AsGuessed, None) => return taking.await,
@@ -170,6 +169,13 @@ async fn work(inner: &Inner, job: &Job) -> Outcome {
             Err(Stop::Failed(RunFailure::StorageUnavailable))
         }
     }
+}
+
+/// Lets others go first, before a turn goes on that was accepted: whoever accepts it answers at the next step of this task, and
+/// whoever asked tells that behind it.
+async fn step_aside() {
+    yield_now().await;
+    yield_now().await;
 }
 
 /// Guesses the history. If the run is accepted meanwhile, that is told at once, for nothing is held back yet that a wrong

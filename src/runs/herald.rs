@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long readers are left alone after a delta at most. Nobody sees so short a wait, and no model talks much faster.
+/// How long after one delta another is not told at once. Nobody sees so short a wait, and no model talks much faster.
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// Knows whether readers are to be told. Pure; the time is given to it.

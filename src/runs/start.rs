@@ -129,8 +129,9 @@ async fn start(runs: Runs, turn: NewTurn, answer: Answer) {
         yield_now().await;
         drive(runs.clone(), job).await;
     };
-    // Boxed: what it takes is needed no longer than until the turn is stored.
-    tokio::join!(Box::pin(accepting), driving.instrument(span));
+    // In this order, so that a turn which was accepted is answered before it goes on. Boxed: what accepting takes is needed
+    // no longer than until the turn is stored.
+    tokio::join!(biased; Box::pin(accepting), driving.instrument(span));
 }
 
 impl Inner {

@@ -4,10 +4,11 @@
 mod batch;
 mod sequence;
 
-use std::time::Duration;
+use std::{sync::Arc, thread, time::Duration};
 
 use parlor_db::{Db, DbError, Migrations, Tx, is_current, migrate, on_both};
 use sea_query::{Alias, Expr, ExprTrait, InsertStatement, Query, SelectStatement};
+use tokio::sync::Barrier;
 use uuid::Uuid;
 
 fn migrations() -> Vec<Migrations> {
@@ -126,6 +127,29 @@ on_both! { migrations();
             outcome.unwrap();
         }
         assert_eq!(bodies(&db).await.len(), 200);
+    }
+
+    async fn writers_that_come_and_go_on_several_threads_leave_no_unit_behind(place: Place) {
+        let db = Db::open(&place.url, 4);
+        let all_done = Arc::new(Barrier::new(4));
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let (db, all_done) = (db.clone(), Arc::clone(&all_done));
+                thread::spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    runtime.block_on(async {
+                        for _ in 0..50 {
+                            add(&db, "x").await.unwrap();
+                        }
+                        // A runtime works for as long as others may use what began on it.
+                        all_done.wait().await;
+                    });
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let kept = Db::open(&place.url, 4);
+        assert_eq!(bodies(&kept).await.len(), 200);
     }
 
     async fn a_closed_database_takes_no_more_work(place: Place) {

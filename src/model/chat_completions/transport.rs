@@ -15,7 +15,8 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// Makes the client of this thread, so that what would keep others from being made shows now.
+    /// Makes the client of this thread, so that what keeps one from being made mostly shows now. That of another thread is made
+    /// with its first question, which takes some milliseconds: the certificates of the system are read.
     pub(super) fn new(connect_timeout: Duration) -> reqwest::Result<Self> {
         let transport = Self { clients: ThreadLocal::new(), connect_timeout };
         transport.here()?;

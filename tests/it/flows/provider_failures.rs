@@ -242,7 +242,7 @@ on_both! { migrations();
         assert_eq!((again.status().as_u16(), again.headers()["idempotent-replayed"].to_str().unwrap()), (200, "true"));
         assert_eq!(service.keyed("/api/ada/chat", "twice", body).await.status(), 200);
         assert_eq!(provider.requests().len(), 3);
-        drop(service);
+        service.kill().await;
         let named = [("GROQ_API_KEY", "k"), ("GROQ_BASE_URL", &provider.url), ("GROQ_DEFAULT_MODEL", "other")];
         let service = Process::start(&place, &named).await;
         let known = json!({"message": "hi", "model": "llama-3.3-70b-versatile", "stream": false});
@@ -338,6 +338,7 @@ on_both! { migrations();
             assert_eq!(names(&events).iter().filter(|name| **name == "reasoning.delta").count(), told);
             assert_eq!(text(&events), "Added.");
             assert_eq!(provider.requests()[1]["messages"][2]["reasoning_content"], "They want milk.");
+            service.kill().await;
         }
     }
 }

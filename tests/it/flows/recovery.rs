@@ -205,7 +205,7 @@ on_both! { migrations();
             service.signal(Signal::KILL);
         };
         let _ = tokio::join!(cancelling, killing);
-        drop(service);
+        service.ended().await;
 
         let service = Process::start(&place, &provider.settings()).await;
         let stored = service.read(&format!("/api/ada/runs/{run}")).await;

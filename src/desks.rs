@@ -11,21 +11,16 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
 };
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// How long what blocks may take to end with its desk.
-const GOODBYE: Duration = Duration::from_millis(100);
-
-/// All desks. When this is dropped their threads end, with what is still served there.
+/// All desks. When this is dropped they end, with what is still served there.
 #[derive(Debug)]
 pub struct Desks {
     first: Desk,
     others: Vec<Desk>,
-    _until: DropGuard,
+    runtimes: Vec<Runtime>,
 }
 
 #[derive(Debug)]
@@ -45,12 +40,13 @@ impl Desks {
     }
 
     fn open_so_many(count: usize) -> io::Result<Self> {
-        let ended = CancellationToken::new();
-        // Made first: if one of them cannot be opened the others end.
-        let until = ended.clone().drop_guard();
-        let others = (1..count).map(|number| Ok(Desk::at(started(number, ended.clone())?)));
-        let others = others.collect::<io::Result<_>>()?;
-        Ok(Self { first: Desk::at(Handle::current()), others, _until: until })
+        let mut desks = Self { first: Desk::at(Handle::current()), others: Vec::new(), runtimes: Vec::new() };
+        for _ in 1..count {
+            let runtime = runtime()?;
+            desks.others.push(Desk::at(runtime.handle().clone()));
+            desks.runtimes.push(runtime);
+        }
+        Ok(desks)
     }
 
     /// Serves somebody at the desk where the fewest are.
@@ -63,6 +59,13 @@ impl Desks {
             work.await;
             drop(served);
         });
+    }
+}
+
+impl Drop for Desks {
+    fn drop(&mut self) {
+        // Waiting for them is not allowed where this is dropped.
+        self.runtimes.drain(..).for_each(Runtime::shutdown_background);
     }
 }
 
@@ -92,24 +95,15 @@ impl Drop for Served {
     }
 }
 
-/// Makes the runtime of one thread. What other threads bring goes first: that is mostly a writer which the database has answered,
-/// and everybody waits for it.
+/// Makes a runtime that has one thread for its tasks. It is the kind that could have more, for that lets a task go next that
+/// the one before has woken; with the other kind each step of a turn would wait for all that is ready, and where there is more
+/// to do than can be done no turn would come to its end. What other threads bring goes first: that is mostly a writer which
+/// the database has answered, and everybody waits for it.
 ///
 /// # Errors
-/// The system gives no more files.
+/// The system gives no more threads or files.
 pub fn runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().global_queue_interval(1).build()
-}
-
-/// Starts a thread with a runtime, for as long as it is not told to end.
-fn started(number: usize, ended: CancellationToken) -> io::Result<Handle> {
-    let runtime = runtime()?;
-    let handle = runtime.handle().clone();
-    thread::Builder::new().name(format!("desk-{number}")).spawn(move || {
-        runtime.block_on(ended.cancelled());
-        runtime.shutdown_timeout(GOODBYE);
-    })?;
-    Ok(handle)
+    Builder::new_multi_thread().worker_threads(1).enable_all().global_queue_interval(1).build()
 }
 
 #[cfg(test)]

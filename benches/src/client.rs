@@ -115,6 +115,18 @@ impl Client {
         Ok(began)
     }
 
+    /// Follows the turn that another client has opened, up to its first delta, on a connection of its own.
+    pub(crate) async fn follow(other: &Self) -> anyhow::Result<(Self, Instant)> {
+        let run = other.header("x-run-id")?;
+        let mut client = Self::connect(other.protocol, other.address, &other.user).await?;
+        let path = format!("/api/{}/runs/{run}/events", client.user);
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", client.address);
+        let began = Instant::now();
+        client.stream.write_all(request.as_bytes()).await?;
+        timeout(LIMIT, client.read(began, true)).await.context("a run could not be followed")??;
+        Ok((client, began))
+    }
+
     /// Reads the rest of a turn that was opened.
     pub(crate) async fn finish(&mut self, began: Instant) -> anyhow::Result<Turn> {
         timeout(LIMIT, self.read(began, false)).await.context("an answer did not end")?
@@ -122,9 +134,14 @@ impl Client {
 
     /// Returns the conversation of the last answer.
     pub(crate) fn conversation(&self) -> anyhow::Result<String> {
-        let head = String::from_utf8_lossy(&self.answer);
-        let id = head.lines().find_map(|line| line.strip_prefix("x-conversation-id: "));
-        Ok(id.context("the answer names no conversation")?.trim().to_owned())
+        self.header("x-conversation-id")
+    }
+
+    fn header(&self, name: &str) -> anyhow::Result<String> {
+        let answer = String::from_utf8_lossy(&self.answer);
+        let mut lines = answer.lines().filter_map(|line| line.split_once(": "));
+        let found = lines.find(|(header, _)| *header == name);
+        Ok(found.with_context(|| format!("the answer has no {name}"))?.1.trim().to_owned())
     }
 
     /// Asks for a small page and returns how long that took.

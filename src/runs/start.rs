@@ -6,6 +6,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use futures_util::{FutureExt, future::BoxFuture};
 use parlor_failpoints::failpoint;
 use tokio::{
     sync::{OwnedSemaphorePermit, SemaphorePermit, oneshot},
@@ -96,6 +97,15 @@ impl Runs {
 
 /// Has a turn accepted and drives its run. Both are one task, so that no time goes by between the commit and the first word.
 async fn start(runs: Runs, turn: NewTurn, answer: Answer) {
+    if let Some((accepting, driving)) = Box::pin(begin(&runs, turn, answer)).await {
+        // In this order, so that a turn which was accepted is answered before it goes on.
+        tokio::join!(biased; accepting, driving);
+    }
+}
+
+/// Makes of a turn what has it accepted and what drives its run; nothing if it was answered already. Each has a place of its
+/// own: a run lives long, and what was needed to begin it does not.
+async fn begin(runs: &Runs, turn: NewTurn, answer: Answer) -> Option<(BoxFuture<'_, ()>, BoxFuture<'_, ()>)> {
     let inner = &runs.0;
     let (model, place, door) = match inner.admit(&turn) {
         Ok(admitted) => admitted,
@@ -104,7 +114,8 @@ async fn start(runs: Runs, turn: NewTurn, answer: Answer) {
             let key = idempotency_key(inner, &turn);
             let repeated = inner.repeated(&turn.principal.user, key.as_ref()).await;
             // Whoever has left hears nothing.
-            return drop(answer.send(repeated.unwrap_or(Err(refusal))));
+            drop(answer.send(repeated.unwrap_or(Err(refusal))));
+            return None;
         }
     };
     let asked = asked(inner, &turn, model.identity());
@@ -124,14 +135,9 @@ async fn start(runs: Runs, turn: NewTurn, answer: Answer) {
         drop((door, foreseen));
         drop(answer.send(started));
     };
-    let driving = async {
-        // The disk takes longest, so it is asked first.
-        yield_now().await;
-        drive(runs.clone(), job).await;
-    };
-    // In this order, so that a turn which was accepted is answered before it goes on. Boxed: what accepting takes is needed
-    // no longer than until the turn is stored.
-    tokio::join!(biased; Box::pin(accepting), driving.instrument(span));
+    // The disk takes longest, so it is asked first.
+    let driving = yield_now().then(|()| drive(runs.clone(), job)).instrument(span);
+    Some((Box::pin(accepting), Box::pin(driving)))
 }
 
 impl Inner {
